@@ -1,0 +1,42 @@
+// The admin socket: a unix socket of mode 0600, one JSON object a line in, one a line out. The `user` commands go through it when a server
+// runs, so that a change is in force when the command returns. Served on one worker's thread; bounded: 64 KiB a line, 16 connections, 10 s
+// a request.
+#pragma once
+
+#include <sallyport/core/asio.hpp>
+#include <sallyport/core/result.hpp>
+#include <sallyport/telemetry/log.hpp>
+
+#include <boost/json/value.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace sallyport::admin {
+
+struct settings {
+  std::string socket;  // path; empty: beside the store, <store>.sock
+};
+
+// Answers one request; `done` may be called from any thread, once. Requests and answers hold secrets: neither is ever logged.
+using handler = std::function<void(boost::json::object request, std::function<void(boost::json::object)> done)>;
+
+class server {
+ public:
+  // A socket file that nobody listens on is replaced; a live one is a fault.
+  static core::outcome<std::unique_ptr<server>> open(core::executor on, const settings& s, handler answer, telemetry::logger& log);
+  ~server();  // removes the socket file
+  core::task<void> run();
+  void close() noexcept;
+
+ private:
+  struct impl;
+  explicit server(std::unique_ptr<impl> parts);
+  std::unique_ptr<impl> impl_;
+};
+
+// The command line's side: blocking, 30 s at most. not_connected: no server listens there.
+core::outcome<boost::json::object> ask(const std::string& socket_path, const boost::json::object& request);
+
+}  // namespace sallyport::admin

@@ -1,0 +1,125 @@
+// Door 2. Facts come in as plain values, a permit or a denial comes out; only this gate can make a permit, and what forwards takes one as a
+// parameter.
+//
+// One gate per worker, used on its thread only; the hashing pool behind it is shared by all workers. A verdict is given in the same turn
+// from the connection's memo or from the worker's verified-token cache; else the waiter is parked and told later on the same thread. A
+// waiter that goes away first must call `forget`. Bounded: the hash queue, the cache, the tokens (1 KiB); never waits for a store.
+#pragma once
+
+#include <sallyport/core/asio.hpp>
+#include <sallyport/core/result.hpp>
+#include <sallyport/telemetry/log.hpp>
+#include <sallyport/tls/identity.hpp>
+#include <sallyport/users/store.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace sallyport::auth {
+
+enum class tokens { required, none };
+
+struct settings {
+  std::chrono::milliseconds refusal_floor{
+      50};  // auth.refusal_floor: refusals of well-formed tokens leave at this time after arrival, or at its next multiple
+  std::uint32_t hash_threads = 1;       // auth.hash_threads
+  std::uint32_t hash_queue_max = 1024;  // auth.hash_queue: more distinct unjudged tokens than this are refused as temporary
+  std::uint32_t cache_max = 100'000;    // auth.cache: verified tokens a worker
+};
+
+// Why a request may not pass. Texts and codes for the client: denial_text, grpc_status_of. Reasons for the log: name_of.
+enum class denial {
+  missing_token,    // no authorization field: "missing authorization in header"
+  invalid_token,    // not base64: "invalid token format"
+  several_tokens,   // more than one field, or a comma in it: as invalid_token to the client
+  token_too_long,   // over 1 KiB, not decoded: as invalid_token to the client
+  api_key_unknown,  // no colon, or empty: "auth check failure, please check api key is correct"
+  unknown_user,     // both the same to the client: "auth check failure, please check username and password are correct"
+  wrong_password,
+  overloaded,  // the hash queue is full: UNAVAILABLE, temporary
+  revoked,     // the user was dropped or changed while the request was under way
+};
+std::string_view name_of(denial why);      // snake_case, for the log
+std::string_view denial_text(denial why);  // fixed strings for the client, Milvus' own where it has one (milvus-behaviour 1.2, 2.1)
+std::uint32_t grpc_status_of(denial why);  // total: 16, or 14 for what is temporary
+
+// Proof that door 2 let a request pass. Copyable, cheap; made by the gate alone.
+class permit {
+ public:
+  // Empty on a listener with tokens: none.
+  const std::shared_ptr<const users::record>& user() const { return user_; }
+  std::string_view user_name() const { return user_ ? std::string_view(user_->name) : std::string_view(); }
+  bool administrator() const;  // root, or role admin
+  std::uint64_t generation() const { return generation_; }
+
+ private:
+  friend class gate;
+  friend struct permit_for_tests;  // tests/support mints permits for rooms that take one
+  permit(std::shared_ptr<const users::record> user, std::uint64_t generation) : user_(std::move(user)), generation_(generation) {}
+  std::shared_ptr<const users::record> user_;
+  std::uint64_t generation_ = 0;
+};
+
+// What is known of a request when its head is whole. Views live for the length of the call.
+struct evidence {
+  tokens demanded = tokens::required;               // of the listener; none: a permit without a user, whatever was sent
+  const tls::peer_identity* certificate = nullptr;  // nullptr: none was shown
+  std::string_view authorization;                   // the value of the one field
+  std::uint32_t authorization_fields = 0;           // how many the head had
+  core::clock::time_point arrival;
+};
+
+// Told once, on the worker's thread, unless forgotten before.
+class waiter {
+ public:
+  virtual void admitted(permit passed) = 0;
+  virtual void denied(denial why) = 0;
+
+ protected:
+  ~waiter() = default;
+};
+
+// A connection's own memory of its last token: the exact bytes, wiped when they change or go, and the permit they were worth. Not an
+// authentication state of the connection: each request is judged by its own bytes.
+class memo {
+ public:
+  ~memo();
+
+ private:
+  friend class gate;
+  std::string value_;
+  std::optional<permit> passed_;
+};
+
+class hashing_pool;  // threads that verify passwords; one for the process
+std::shared_ptr<hashing_pool> make_hashing_pool(const settings& s);
+
+class gate {
+ public:
+  struct pending {};
+  using verdict = std::variant<permit, denial, pending>;
+
+  gate(core::executor on, const settings& s, users::store& store, std::shared_ptr<hashing_pool> pool, telemetry::logger& log);
+  ~gate();
+  gate(const gate&) = delete;
+  gate& operator=(const gate&) = delete;
+
+  // permit or denial at once, or pending: `who` is told later. A denial of a well-formed token is never given at once: it leaves at the
+  // refusal floor.
+  verdict admit(const evidence& facts, memo& remembered, waiter& who);
+  void forget(waiter& who);
+
+  // Is this permit still good for a stream that is open? False once its user was dropped or its credential or roles changed. Cheap when
+  // nothing changed.
+  bool still_good(const permit& passed) const;
+
+ private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace sallyport::auth

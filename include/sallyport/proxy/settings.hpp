@@ -1,0 +1,34 @@
+// What the data path is told: listeners, backends, limits. Filled by config, passed on by app. Times are durations, sizes are bytes.
+#pragma once
+
+#include <sallyport/auth/gate.hpp>
+#include <sallyport/http2/limits.hpp>
+#include <sallyport/net/listener.hpp>
+#include <sallyport/tls/context.hpp>
+#include <sallyport/upstream/settings.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+namespace sallyport::proxy {
+
+struct listener_settings {
+  net::listener_settings address;           // name, host, port
+  std::optional<tls::server_settings> tls;  // nothing: plaintext (tlsMode 0)
+  auth::tokens tokens = auth::tokens::required;
+  std::string backend;  // name of an upstream::settings
+};
+
+struct limits {
+  std::chrono::milliseconds handshake{10'000};      // limits.handshake: absolute, accept to handshake done
+  std::chrono::milliseconds first_request{60'000};  // limits.first_request: then GOAWAY(NO_ERROR)
+  std::chrono::milliseconds idle{900'000};          // limits.idle: without a stream; PING counts as life
+  std::chrono::milliseconds write_stall{60'000};    // limits.write_stall: no byte taken by the socket while output waits
+  std::chrono::milliseconds drain{30'000};          // limits.drain: SIGTERM to the end of open streams
+  net::admission_limits admission;  // limits.connections, limits.connections_per_source, limits.handshakes, limits.handshakes_per_source
+  http2::limits
+      http2;  // limits.streams, limits.header_list, limits.header_fields, limits.continuations, limits.resets, limits.resets_per_second
+};
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,81 @@
+// TLS on one accepted connection, over a BIO of our own: one recv feeds many records, one send takes many, and a connection at rest owns no
+// buffer. A net::stream once `accept` has succeeded. Owned by its connection, used on its worker's thread, not movable (the BIO points
+// here). Every OpenSSL call goes through one function that clears the error queue before and translates it after.
+#pragma once
+
+#include <sallyport/net/stream.hpp>
+#include <sallyport/net/workbench.hpp>
+#include <sallyport/tls/context.hpp>
+#include <sallyport/tls/identity.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+struct ssl_st;
+
+namespace sallyport::tls {
+
+// Category "tls". Caused by: the client unless said otherwise. All close the connection; the client sees at most an alert.
+enum class errc {
+  handshake_failed = 1,  // see handshake_failure for why
+  not_tls,               // the first bytes are no TLS record; opening() has them, nothing was sent yet
+  broken,                // a record that does not decrypt, a fatal alert, a protocol fault
+  truncated,             // EOF without close_notify
+};
+core::error_code make_error_code(errc e);
+
+// T10: what the operator's log says about a handshake that failed. The client gets only the alert.
+struct handshake_failure {
+  std::string
+      reason;  // certificate has expired; no suitable application protocol; unsupported protocol; …: X.509's reason where there is one
+  std::string openssl;       // OpenSSL's own words for the error, empty if none
+  std::optional<int> depth;  // of the certificate that was refused
+  std::string subject, serial, sni, version;
+};
+
+class session final : public net::stream {
+ public:
+  session(core::tcp_socket socket, std::shared_ptr<const context> trust, net::workbench& bench);
+  ~session() override;
+  session(const session&) = delete;
+  session& operator=(const session&) = delete;
+
+  // The handshake; the absolute deadline is the caller's. Refuses a first byte that opens no TLS record with errc::not_tls before anything
+  // is sent.
+  core::task<core::result<core::progress>> accept();
+  const handshake_failure& failure() const { return failure_; }
+  core::bytes opening() const { return opening_; }            // after not_tls: the first bytes, 512 at most
+  core::result<core::progress> write_raw(core::bytes words);  // after not_tls: an answer in the client's own protocol, in plaintext
+
+  // After accept.
+  std::optional<peer_identity> identity() const;  // nothing: the client sent no certificate
+  negotiated parameters() const;
+
+  core::task<core::result<core::progress>> receive(net::receiver& to) override;
+  core::result<core::progress> write(core::bytes data) override;
+  core::task<core::result<core::progress>> drained() override;
+  core::task<core::result<core::progress>> close() override;
+  void abort() noexcept override;
+  std::size_t unsent() const override { return kept_out_.size() - kept_out_at_; }
+
+ private:
+  struct bio;
+  struct callbacks;
+  core::tcp_socket socket_;
+  std::shared_ptr<const context> trust_;
+  net::workbench& bench_;
+  std::unique_ptr<ssl_st, void (*)(ssl_st*)> ssl_;
+  core::bytes inbound_;  // ciphertext not yet consumed: in the workbench, or in kept_in_ across a wait
+  std::vector<std::byte> kept_in_, kept_out_, opening_;
+  std::size_t kept_out_at_ = 0;
+  std::size_t outbound_size_ = 0;  // records in the workbench, on their way to send
+  handshake_failure failure_;
+  bool dead_ = false;
+};
+
+}  // namespace sallyport::tls
+
+template <>
+struct boost::system::is_error_code_enum<sallyport::tls::errc> : std::true_type {};
