@@ -1,9 +1,10 @@
 // Door 2. Facts come in as plain values, a permit or a denial comes out; only this gate can make a permit, and what forwards takes one as a
 // parameter.
 //
-// One gate per worker, used on its thread only; the hashing pool behind it is shared by all workers. A verdict is given in the same turn
-// from the connection's memo or from the worker's verified-token cache; else the waiter is parked and told later on the same thread. A
-// waiter that goes away first must call `forget`. Bounded: the hash queue, the cache, the tokens (1 KiB); never waits for a store.
+// One gate per worker, used on its thread only, and gone before the worker's io_context; the hashing pool behind it is shared by all
+// workers. A verdict is given in the same turn from the connection's memo or from the worker's verified-token cache; else the waiter is
+// parked and told later on the same thread. A waiter that goes away first must call `forget`; nothing is told after that, nor after the
+// gate has gone. Bounded: the hash queue, the cache, the tokens (1 KiB); never waits for a store.
 #pragma once
 
 #include <sallyport/core/asio.hpp>
@@ -70,6 +71,7 @@ struct evidence {
   const tls::peer_identity* certificate = nullptr;  // nullptr: none was shown
   std::string_view authorization;                   // the value of the one field
   std::uint32_t authorization_fields = 0;           // how many the head had
+  std::string_view source;                          // whom the hash queue is fair to: the client's address; empty: nobody in particular
   core::clock::time_point arrival;
 };
 
@@ -87,6 +89,9 @@ class waiter {
 // authentication state of the connection: each request is judged by its own bytes.
 class memo {
  public:
+  memo() = default;
+  memo(const memo&) = delete;
+  memo& operator=(const memo&) = delete;
   ~memo();
 
  private:
@@ -108,8 +113,8 @@ class gate {
   gate(const gate&) = delete;
   gate& operator=(const gate&) = delete;
 
-  // permit or denial at once, or pending: `who` is told later. A denial of a well-formed token is never given at once: it leaves at the
-  // refusal floor.
+  // permit or denial at once, or pending: `who` is told later, never from within this call. A denial of a well-formed token is never given
+  // at once: it leaves at the refusal floor. (overloaded is: it says nothing about the token.)
   verdict admit(const evidence& facts, memo& remembered, waiter& who);
   void forget(waiter& who);
 
@@ -119,7 +124,7 @@ class gate {
 
  private:
   struct impl;
-  std::unique_ptr<impl> impl_;
+  std::shared_ptr<impl> impl_;  // verdicts and timers under way hold it weakly
 };
 
 }  // namespace sallyport::auth

@@ -94,7 +94,9 @@ class listener {
 
  private:
   listener(core::tcp_acceptor acceptor, std::string name, std::shared_ptr<admission> gatekeeper, bool handshakes, telemetry::logger& log);
+  void admit(core::tcp_socket socket, const peer_address& peer, const std::function<void(accepted)>& take);
   core::tcp_acceptor acceptor_;
+  core::timer pause_;
   std::string name_;
   std::shared_ptr<admission> gatekeeper_;
   bool handshakes_;

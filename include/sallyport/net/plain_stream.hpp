@@ -1,10 +1,9 @@
 // A stream over TCP without TLS: to a backend, and for plaintext listeners. See stream.hpp for every promise.
 #pragma once
 
+#include <sallyport/net/outbox.hpp>
 #include <sallyport/net/stream.hpp>
 #include <sallyport/net/workbench.hpp>
-
-#include <vector>
 
 namespace sallyport::net {
 
@@ -17,13 +16,18 @@ class plain_stream final : public stream {
   core::task<core::result<core::progress>> drained() override;
   core::task<core::result<core::progress>> close() override;
   void abort() noexcept override;
-  std::size_t unsent() const override { return kept_.size() - kept_at_; }
+  std::size_t unsent() const override { return outbox_.size(); }
 
  private:
+  core::result<core::progress> take_in(receiver& to);
+  core::result<core::progress> send(core::bytes data);
   core::tcp_socket socket_;
   workbench& bench_;
-  std::vector<std::byte> kept_;  // what the socket did not take, from kept_at_ on
-  std::size_t kept_at_ = 0;
+  outbox outbox_;
+  core::error_code dead_, cannot_send_;  // a failed send leaves what the peer has already sent readable
+  bool closed_ = false;
+  bool filled_ = false;  // the last receive filled the workbench: more is probably there
+  unsigned burst_ = 0;   // receives since the last wait
 };
 
 // Resolves nothing: connects to one address; TCP_NODELAY and keepalive set. Ends by the caller's deadline or with the system's error.

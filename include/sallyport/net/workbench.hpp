@@ -22,7 +22,7 @@ class workbench {
   std::byte* ciphertext() { return ciphertext_.get(); }
   std::byte* outbound() { return outbound_.get(); }
 
-  // The plaintext buffer for as long as the loan lives.
+  // The plaintext buffer for as long as the loan lives. One at a time: a second one is a bug of ours and aborts.
   class loan {
    public:
     explicit loan(workbench& from);
@@ -37,6 +37,7 @@ class workbench {
 
  private:
   std::unique_ptr<std::byte[]> ciphertext_, plaintext_, outbound_;
+  bool lent_ = false;
 };
 
 }  // namespace sallyport::net

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 
 namespace sallyport::telemetry {
@@ -45,7 +46,7 @@ struct field {
 
 class logger {
  public:
-  // Throws nothing; a file that cannot be opened is reported by `open` below.
+  // A file that cannot be opened is reported by `fault` below; the lines go to standard error then.
   explicit logger(const log_settings& settings);
   ~logger();
   logger(const logger&) = delete;

@@ -22,10 +22,10 @@ struct certificate_files {
 };
 
 struct server_settings {
-  std::vector<certificate_files> certificates;  // the first is the default; one per key type for now
+  std::vector<certificate_files> certificates = {};  // the first is the default; one per key type for now
   profile versions = profile::intermediate;
   client_certificates clients = client_certificates::none;
-  std::string client_ca;  // PEM, one or more; wanted unless clients is none
+  std::string client_ca = {};  // PEM, one or more; wanted unless clients is none
 };
 
 class context {

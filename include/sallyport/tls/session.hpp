@@ -3,6 +3,7 @@
 // here). Every OpenSSL call goes through one function that clears the error queue before and translates it after.
 #pragma once
 
+#include <sallyport/net/outbox.hpp>
 #include <sallyport/net/stream.hpp>
 #include <sallyport/net/workbench.hpp>
 #include <sallyport/tls/context.hpp>
@@ -45,9 +46,12 @@ class session final : public net::stream {
   // The handshake; the absolute deadline is the caller's. Refuses a first byte that opens no TLS record with errc::not_tls before anything
   // is sent.
   core::task<core::result<core::progress>> accept();
-  const handshake_failure& failure() const { return failure_; }
-  core::bytes opening() const { return opening_; }            // after not_tls: the first bytes, 512 at most
-  core::result<core::progress> write_raw(core::bytes words);  // after not_tls: an answer in the client's own protocol, in plaintext
+  const handshake_failure& failure() const { return failure_; }  // also after errc::broken: reason and openssl
+  core::bytes opening() const { return opening_; }               // after not_tls: the first bytes, 512 at most
+  core::result<core::progress> write_raw(core::bytes words);     // after not_tls: an answer in the client's own protocol, in plaintext
+
+  // After accept has failed, `close` still flushes the alert or the answer, and `receive` discards: a client that has more on its way
+  // would otherwise lose them to a reset.
 
   // After accept.
   std::optional<peer_identity> identity() const;  // nothing: the client sent no certificate
@@ -58,21 +62,45 @@ class session final : public net::stream {
   core::task<core::result<core::progress>> drained() override;
   core::task<core::result<core::progress>> close() override;
   void abort() noexcept override;
-  std::size_t unsent() const override { return kept_out_.size() - kept_out_at_; }
+  std::size_t unsent() const override { return outbox_.size(); }
 
  private:
   struct bio;
-  struct callbacks;
+  struct hooks;
+  struct verdict;
+  enum class stage { handshake, open, refused };
+  friend int client_hello_seen(ssl_st*, int*, void*);
+
+  template <class Operation>
+  verdict ask(Operation operation);
+  core::result<core::progress> first_bytes(std::size_t budget);
+  core::result<core::progress> advance_handshake();
+  core::error_code refuse(const verdict& why);
+  core::error_code refuse(std::string reason);
+  core::result<core::progress> pull(std::size_t max);
+  core::result<core::progress> push();
+  core::result<core::progress> take_in(net::receiver& to);
+  core::result<core::progress> decrypt(net::receiver& to);
+  core::error_code broken(const verdict& why);
+  void keep_inbound();
+
   core::tcp_socket socket_;
   std::shared_ptr<const context> trust_;
   net::workbench& bench_;
   std::unique_ptr<ssl_st, void (*)(ssl_st*)> ssl_;
   core::bytes inbound_;  // ciphertext not yet consumed: in the workbench, or in kept_in_ across a wait
-  std::vector<std::byte> kept_in_, kept_out_, opening_;
-  std::size_t kept_out_at_ = 0;
+  std::vector<std::byte> kept_in_, opening_;
   std::size_t outbound_size_ = 0;  // records in the workbench, on their way to send
+  net::outbox outbox_;
   handshake_failure failure_;
-  bool dead_ = false;
+  core::error_code dead_, cannot_send_;  // a failed send leaves what the peer has already sent readable
+  stage stage_ = stage::handshake;
+  bool closed_ = false;
+  bool flooded_ = false;
+  bool filled_ = false;    // the last receive filled the workbench: more is probably there
+  unsigned burst_ = 0;     // receives since the last wait
+  unsigned messages_ = 0;  // handshake messages after the handshake, since messages_since_
+  core::clock::time_point messages_since_;
 };
 
 }  // namespace sallyport::tls

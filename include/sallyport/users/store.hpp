@@ -30,6 +30,7 @@ enum class errc {
   busy,                // the queue of changes is full: temporary
   storage_failed,      // SQLite could not commit (disk full, I/O error); nothing changed; ours, logged as an error
   closed,              // the store is shutting down
+  unknown_hash,        // import_hash: nothing that verify_password understands
 };
 core::error_code make_error_code(errc e);
 

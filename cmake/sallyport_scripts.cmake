@@ -1,0 +1,13 @@
+# The tests of the build's own scripts.
+function(sallyport_script_tests)
+  if(NOT SALLYPORT_TESTS)
+    return()
+  endif()
+  file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/wall/test_*.py)
+  foreach(script IN LISTS scripts)
+    get_filename_component(name ${script} NAME_WE)
+    string(REGEX REPLACE "^test_" "" name ${name})
+    add_test(NAME ${name} COMMAND ${SALLYPORT_PYTHON} -B ${script} -v WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(${name} PROPERTIES LABELS script TIMEOUT 60)
+  endforeach()
+endfunction()

@@ -1,0 +1,62 @@
+// A growing run of bytes on their way out, and the pool that its memory comes from and goes back to: a connection without output owns none.
+// One pool a worker, used on its thread only; it must outlive its buffers. What bounds a buffer is whoever fills it (session's mark and windows).
+#pragma once
+
+#include <sallyport/core/result.hpp>
+
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+namespace sallyport::http2 {
+
+class buffer_pool {
+ public:
+  static constexpr std::size_t chunk_bytes = 64 * 1024;
+  static constexpr std::size_t spare_max = 64;
+  std::unique_ptr<std::byte[]> take();
+  void give(std::unique_ptr<std::byte[]> chunk);
+
+ private:
+  std::vector<std::unique_ptr<std::byte[]>> spare_;
+};
+
+class buffer {
+ public:
+  explicit buffer(buffer_pool& pool) : pool_(&pool) {}
+  buffer(const buffer&) = delete;
+  buffer& operator=(const buffer&) = delete;
+  ~buffer() { clear(); }
+
+  bool empty() const { return begin_ == end_; }
+  std::size_t size() const { return end_ - begin_; }
+  core::bytes view() const { return {memory_.get() + begin_, size()}; }
+
+  // At least n bytes to write into; `commit` says how many were written.
+  std::byte* room(std::size_t n) {
+    if (end_ + n > capacity_) grow(n);
+    return memory_.get() + end_;
+  }
+  void commit(std::size_t n) { end_ += n; }
+  void uncommit(std::size_t n) { end_ -= n; }   // takes back what was written last
+  void append(core::bytes data) {
+    if (data.empty()) return;
+    std::memcpy(room(data.size()), data.data(), data.size());
+    end_ += data.size();
+  }
+  void consume(std::size_t n) {
+    begin_ += n;
+    if (begin_ == end_) clear();
+  }
+  void clear();   // gives the memory back
+  buffer_pool& pool() const { return *pool_; }
+
+ private:
+  void grow(std::size_t n);
+  buffer_pool* pool_;
+  std::unique_ptr<std::byte[]> memory_;
+  std::size_t begin_ = 0, end_ = 0, capacity_ = 0;
+};
+
+}  // namespace sallyport::http2

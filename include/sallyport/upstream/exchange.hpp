@@ -1,0 +1,45 @@
+// One request on its way to whoever answers it: a stream on a pooled connection to a backend, or a call that Sallyport answers itself. Both look the same from here.
+// Used on one worker's thread. No call waits; what cannot go at once is kept, 64 KiB at most, because credit for it is withheld (passage 20).
+#pragma once
+
+#include <sallyport/core/result.hpp>
+#include <sallyport/http2/codes.hpp>
+#include <sallyport/http2/field.hpp>
+
+#include <cstddef>
+
+namespace sallyport::upstream {
+
+// Why an exchange ended without a response's end. The client learns what grpc_status_of says; texts to clients name no internals.
+enum class failure {
+  unreachable,   // no connection could be made, or the last attempts failed and it is too early for the next
+  no_slot,       // waited `wait` for a free stream, or too many wait already
+  unprocessed,   // the backend certainly did not look at it: REFUSED_STREAM towards the client
+  cancelled,     // the backend reset the stream with CANCEL
+  broken,        // the connection died, the backend reset the stream, or broke a rule of the protocol
+};
+
+// Who gets the answer. Views live for the length of the call. After the end (`end`, trailers, failed) the exchange is gone, whether the request was whole or not.
+class responder {
+ public:
+  virtual void response_head(const http2::response_head& head, bool end) = 0;
+  virtual void response_data(core::bytes payload, bool end) = 0;   // give it back with credit() when it is passed on
+  virtual void response_trailers(const http2::response_head& trailers) = 0;
+  virtual void request_taken(std::size_t bytes) = 0;   // request bytes that had waited are on their way
+  virtual void failed(failure why) = 0;
+
+ protected:
+  ~responder() = default;
+};
+
+class exchange {
+ public:
+  virtual std::size_t send(core::bytes payload, bool end) = 0;   // how much of it went at once; request_taken tells of the rest
+  virtual void credit(std::size_t bytes) = 0;                    // so much of the response has been passed on
+  virtual void cancel() = 0;                                     // the client is gone; the responder is not called again; gone after this call
+
+ protected:
+  ~exchange() = default;
+};
+
+}  // namespace sallyport::upstream

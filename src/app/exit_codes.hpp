@@ -1,0 +1,14 @@
+// How the program ends, for scripts and service managers; docs/configuration.md has the same table.
+#pragma once
+
+namespace sallyport::app {
+
+enum exit_code : int {
+  ended_well = 0,
+  refused = 1,      // check --strict: warnings; user: the command was refused
+  bad_request = 2,  // the configuration or the command line is wrong
+  not_started = 3,  // a port, the store, a file of the log cannot be had
+  internal = 70,    // a bug of ours (EX_SOFTWARE)
+};
+
+}  // namespace sallyport::app

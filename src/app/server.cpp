@@ -1,0 +1,234 @@
+#include "server.hpp"
+
+#include "user_requests.hpp"
+
+#include <sallyport/core/task_group.hpp>
+#include <sallyport/proxy/worker.hpp>
+#include <sallyport/users/password.hpp>
+
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <deque>
+#include <thread>
+
+namespace sallyport::app {
+namespace {
+
+namespace asio = core::asio;
+constexpr int ok = 0, bad_configuration = 2, cannot_start = 3;
+constexpr auto warn_every = std::chrono::hours(1);  // O6
+
+int complain(int code, const std::string& what) {
+  std::fprintf(stderr, "sallyport: %s\n", what.c_str());
+  return code;
+}
+
+// Connections are files: as many as the system allows. No core file: it would hold keys and passwords (attacks A28).
+void set_process_limits() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+  }
+  const rlimit none{0, 0};
+  (void)setrlimit(RLIMIT_CORE, &none);
+}
+
+// Everything that one run consists of, in the order in which it is built; `stop` takes it down in the order that the threads need.
+class running_server {
+ public:
+  running_server(const config::settings& s, telemetry::logger& log) : settings_(s), log_(log) {}
+  ~running_server();
+
+  int start();
+  int run();
+
+ private:
+  int load_certificates();
+  int open_users();
+  int open_listeners();
+  int open_admin();
+  void warn_of_unsafe();
+  core::task<void> watch_signals();
+  core::task<void> warn_hourly();
+  void join();
+
+  const config::settings& settings_;
+  telemetry::logger& log_;
+  asio::io_context io_{1};  // signals and the admin socket: the main thread
+  core::task_group tasks_{io_.get_executor()};
+  std::vector<std::shared_ptr<const tls::context>> contexts_;  // one a listener; nullptr: plaintext
+  std::shared_ptr<net::admission> gatekeeper_;
+  std::shared_ptr<auth::hashing_pool> hashing_;
+  std::deque<proxy::listener_settings> listeners_;  // of every worker; they are pointed to
+  std::vector<std::uint16_t> ports_;                // one a listener, as bound
+  std::vector<std::unique_ptr<proxy::worker>> workers_;
+  std::unique_ptr<users::store> store_;
+  std::unique_ptr<milvus::service> service_;
+  std::unique_ptr<admin::server> admin_;
+  std::vector<std::thread> threads_;
+  std::atomic<std::size_t> serving_{0};
+  bool ran_ = false;
+};
+
+int running_server::load_certificates() {
+  int code = ok;
+  for (const auto& l : settings_.listeners) {
+    if (!l.tls) {
+      contexts_.push_back(nullptr);
+      continue;
+    }
+    auto loaded = tls::context::load(*l.tls);
+    if (!loaded) {
+      for (const auto& f : loaded.error()) code = complain(bad_configuration, f.text);
+      continue;
+    }
+    for (const auto& w : (*loaded)->warnings()) log_.warning("certificate_warning", {{"listener", l.address.name}, {"text", w}});
+    contexts_.push_back(std::move(*loaded));
+  }
+  return code;
+}
+
+int running_server::open_users() {
+  auto opened = users::store::open(settings_.users, log_);
+  if (!opened) return complain(cannot_start, opened.error().text);
+  store_ = std::move(*opened);
+  const auto root = store_->snapshot()->find("root");
+  const bool default_password = root && users::verify_password("Milvus", root->hash) != users::match::no;
+  int code = ok;
+  for (const auto& p : config::unsafe_default_root(settings_, default_password)) code = complain(bad_configuration, config::to_text(p));
+  if (default_password)
+    log_.warning("default_root_password",
+                 {{"text", "root still has its first password: change it with update_password or `sallyport user passwd root`"}});
+  service_ = std::make_unique<milvus::service>(settings_.user_calls, *store_, log_);
+  return code;
+}
+
+int running_server::open_listeners() {
+  gatekeeper_ = std::make_shared<net::admission>(settings_.limits.admission);
+  hashing_ = auth::make_hashing_pool(settings_.auth);
+  const proxy::shared_parts parts{*store_, *service_, hashing_, gatekeeper_, log_, settings_.auth, settings_.limits, settings_.backends};
+  const auto count = settings_.workers ? settings_.workers : std::max(1u, std::thread::hardware_concurrency());
+  for (std::uint32_t w = 0; w < count; ++w) {
+    workers_.push_back(std::make_unique<proxy::worker>(parts));
+    for (std::size_t i = 0; i < settings_.listeners.size(); ++i) {
+      auto& on = listeners_.emplace_back(settings_.listeners[i]);
+      if (w > 0) on.address.port = ports_[i];  // port 0: the system chose it for the first worker
+      const auto bound = workers_.back()->listen(on, contexts_[i]);
+      if (!bound) return complain(cannot_start, bound.error().text);
+      if (w > 0) continue;
+      ports_.push_back(bound->port());
+      log_.info("listening", {{"listener", on.address.name},
+                              {"address", net::peer_address{*bound}.text()},
+                              {"tls", contexts_[i] != nullptr},
+                              {"tokens", on.tokens == auth::tokens::required ? "required" : "none"},
+                              {"backend", on.backend}});
+    }
+  }
+  store_->on_change([this] {
+    for (const auto& w : workers_) w->users_changed();
+  });
+  return ok;
+}
+
+int running_server::open_admin() {
+  auto opened = admin::server::open(io_.get_executor(), settings_.admin, make_user_handler(*store_, *service_), log_);
+  if (!opened) return complain(cannot_start, opened.error().text);
+  admin_ = std::move(*opened);
+  tasks_.spawn(admin_->run());
+  return ok;
+}
+
+int running_server::start() {
+  for (const auto step :
+       {&running_server::load_certificates, &running_server::open_users, &running_server::open_admin, &running_server::open_listeners})
+    if (const int code = (this->*step)(); code != ok) return code;
+  warn_of_unsafe();
+  return ok;
+}
+
+void running_server::warn_of_unsafe() {
+  for (const auto& text : config::unsafe_in_force(settings_)) log_.warning("unsafe_setting", {{"text", text}});
+}
+
+core::task<void> running_server::warn_hourly() {
+  core::timer pause(io_.get_executor());
+  for (;;) {
+    pause.expires_after(warn_every);
+    const auto [error] = co_await pause.async_wait(core::await);
+    if (error) co_return;
+    warn_of_unsafe();
+  }
+}
+
+core::task<void> running_server::watch_signals() {
+  asio::basic_signal_set<core::executor> signals(io_.get_executor(), SIGTERM, SIGINT);
+  const auto [error, number] = co_await signals.async_wait(core::await);
+  if (error) co_return;
+  log_.info("draining", {{"signal", number}, {"limit_ms", settings_.limits.drain.count()}});
+  for (const auto& w : workers_) w->drain();
+  const auto [again, second] = co_await signals.async_wait(core::await);
+  if (again) co_return;
+  log_.warning("ending_at_once", {{"signal", second}});
+  for (const auto& w : workers_) w->abandon();
+}
+
+int running_server::run() {
+  ran_ = true;
+  serving_ = workers_.size();
+  for (const auto& w : workers_)
+    threads_.emplace_back([this, worker = w.get()] {
+      worker->run();
+      if (--serving_ > 0) return;
+      asio::post(io_, [this] {
+        admin_->close();
+        tasks_.cancel();
+      });
+    });
+  tasks_.spawn(watch_signals());
+  tasks_.spawn(warn_hourly());
+  log_.info("ready", {{"workers", workers_.size()}, {"version", SALLYPORT_VERSION}});
+  io_.run();
+  join();
+  log_.info("stopped", {});
+  return ok;
+}
+
+void running_server::join() {
+  for (auto& t : threads_) t.join();
+  threads_.clear();
+}
+
+running_server::~running_server() {
+  if (!ran_) {
+    // A start that failed half way: what was begun ends as it would after a drain.
+    for (const auto& w : workers_) {
+      w->abandon();
+      w->run();
+    }
+    if (admin_) admin_->close();
+    tasks_.cancel();
+    io_.run();
+  }
+  // The store answers from its own thread into the workers: it ends first.
+  admin_.reset();
+  store_.reset();
+}
+
+}  // namespace
+
+int serve(const config::settings& s, telemetry::logger& log) {
+  set_process_limits();
+  running_server server(s, log);
+  if (const int code = server.start(); code != ok) return code;
+  return server.run();
+}
+
+}  // namespace sallyport::app

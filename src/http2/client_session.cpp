@@ -1,0 +1,104 @@
+#include <sallyport/http2/session.hpp>
+
+#include "frame.hpp"
+#include "head_rules.hpp"
+#include "hpack.hpp"
+
+#include <sallyport/core/expect.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+namespace sallyport::http2 {
+namespace {
+
+// What backends bear of resets (passage 18): nghttpd and Go end a connection at a burst of a thousand.
+limits with_upstream_resets(limits l) {
+  l.resets = 300;
+  l.resets_per_second = 10;
+  return l;
+}
+
+constexpr std::uint8_t informational_max = 8;   // passage 18
+
+}  // namespace
+
+client_session::client_session(const limits& within, buffer_pool& pool, decoded_block& scratch, client_events& events, time_point now)
+    : session(side::client, with_upstream_resets(within), pool, scratch, events, now), handler_(events) {
+  encoder_ = std::make_unique<hpack_encoder>(hpack_encoder::table::shared);
+  out_.append(std::as_bytes(std::span(client_preface)));
+  auto* at = frame(6, settings_frame, no_flags, 0);
+  put16(at, enable_push);
+  put32(at + 2, 0);
+  grow_connection_window(0x7fffffff);   // streams are bounded each, the connection is not (passage 20)
+}
+
+std::size_t client_session::capacity() const {
+  if (failed() || retiring() || output_bytes() >= output_mark_bytes) return 0;
+  const auto most = std::min<std::size_t>(limits_.streams, peer_max_streams_);
+  return most > open_streams() ? most - open_streams() : 0;
+}
+
+stream& client_session::open(const std::vector<field>& fields, bool end, void* owner) {
+  SALLYPORT_EXPECT(!retiring());
+  auto& s = open_stream(next_id_);
+  next_id_ += 2;
+  s.owner = owner;
+  write_headers(s.id, fields, end);
+  s.local_ended = end;
+  return s;
+}
+
+bool client_session::cancel(stream& on) {
+  on.owner = nullptr;
+  if (!resets_.take(now_)) return false;
+  reset(on, code::cancel);
+  return true;
+}
+
+void client_session::on_headers(std::uint32_t id, bool end, bool too_large) {
+  if (is_idle(id)) return fail(code::protocol_error, "HEADERS on an idle stream");
+  auto* s = find(id);
+  if (!s) {
+    if (!was_reset_by_us(id)) fail(code::stream_closed, "HEADERS on a closed stream");
+    return;
+  }
+  if (s->remote_ended) return stream_error(id, s, code::stream_closed);
+  if (too_large) return stream_error(id, s, code::enhance_your_calm);
+  response(*s, end);
+}
+
+void client_session::response(stream& s, bool end) {
+  response_head head;
+  if (s.head_received) {
+    // The second block is the trailers, and the last (RFC 9113 8.1).
+    head.fields = &block_fields();
+    if (!end || !trailers_are_valid(block_fields(), false)) return stream_error(s.id, &s, code::protocol_error);
+    if (!take_end(s)) return;
+    if (s.owner) handler_.response_trailers(s, head);
+    if (s.remote_ended) finish_if_done(s);
+    return;
+  }
+  if (!read_response_head(block_fields(), head)) return stream_error(s.id, &s, code::protocol_error);
+  if (head.status < 200) {
+    // Swallowed: grpcio makes UNKNOWN of it. 101 has no meaning in HTTP/2 (RFC 9113 8.6), and an end after 1xx is no answer.
+    if (end || head.status == 101 || ++s.informational > informational_max) stream_error(s.id, &s, code::protocol_error);
+    return;
+  }
+  s.head_received = true;
+  s.remote_ended = end;
+  if (s.owner) handler_.response_started(s, head, end);
+  if (s.remote_ended) finish_if_done(s);
+}
+
+void client_session::on_goaway(std::uint32_t last_id, code why) {
+  going_away_ = true;
+  for_each_stream([this, last_id](stream& s) {
+    if (s.id <= last_id) return;
+    if (s.owner) handler_.unprocessed(s);
+    remove(s);
+  });
+  handler_.going_away(why);
+}
+
+}  // namespace sallyport::http2

@@ -1,0 +1,162 @@
+#include "head_rules.hpp"
+
+#include <array>
+
+namespace sallyport::http2 {
+namespace {
+
+// tchar of RFC 9110 5.6.2 without the upper case that RFC 9113 8.2.1 forbids.
+constexpr std::array<bool, 256> make_name_bytes() {
+  std::array<bool, 256> ok{};
+  for (unsigned c = 'a'; c <= 'z'; ++c) ok[c] = true;
+  for (unsigned c = '0'; c <= '9'; ++c) ok[c] = true;
+  for (const unsigned char c : std::string_view("!#$%&'*+-.^_`|~")) ok[c] = true;
+  return ok;
+}
+
+// RFC 9113 8.2.1 forbids NUL, LF and CR; RFC 9110 5.5 the other controls but HTAB. Bytes above 0x7f pass.
+constexpr std::array<bool, 256> make_value_bytes() {
+  std::array<bool, 256> ok{};
+  for (unsigned c = 0; c < 256; ++c) ok[c] = c == '\t' || (c >= 0x20 && c != 0x7f);
+  return ok;
+}
+
+// reg-name, IP-literal and port of RFC 3986 3.2, without userinfo (RFC 9113 8.3.1).
+constexpr std::array<bool, 256> make_authority_bytes() {
+  std::array<bool, 256> ok{};
+  for (unsigned c = 'a'; c <= 'z'; ++c) ok[c] = ok[c - 32] = true;
+  for (unsigned c = '0'; c <= '9'; ++c) ok[c] = true;
+  for (const unsigned char c : std::string_view("._:-[]~%")) ok[c] = true;
+  return ok;
+}
+
+constexpr auto name_bytes = make_name_bytes();
+constexpr auto value_bytes = make_value_bytes();
+constexpr auto authority_bytes = make_authority_bytes();
+
+bool all_of(std::string_view text, const std::array<bool, 256>& allowed) {
+  bool ok = true;
+  for (const unsigned char c : text) ok &= allowed[c];
+  return ok;
+}
+
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+bool bytes_are_valid(const field& f) {
+  const auto name = f.name.starts_with(':') ? f.name.substr(1) : f.name;
+  if (name.empty() || !all_of(name, name_bytes) || !all_of(f.value, value_bytes)) return false;
+  return f.value.empty() || !(is_blank(f.value.front()) || is_blank(f.value.back()));   // RFC 9113 8.2.1
+}
+
+bool is_pseudo(known id) { return id >= known::authority && id <= known::pseudo_unknown; }
+
+// RFC 9113 8.2.2: a field that speaks about the connection makes the message malformed; of TE only "trailers" is left.
+bool is_connection_field(const field& f) {
+  if (f.id >= known::connection && f.id <= known::upgrade) return true;
+  return f.id == known::te && f.value != "trailers";
+}
+
+bool read_number(std::string_view text, std::int64_t& value) {
+  if (text.empty() || text.size() > 18) return false;
+  value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return false;
+    value = value * 10 + (c - '0');
+  }
+  return true;
+}
+
+struct seen {
+  unsigned pseudo = 0;   // bit per known::
+  bool regular = false;
+  std::string_view host;
+  bool has_host = false;
+};
+
+bool read_pseudo(const field& f, seen& so_far, request_head& head) {
+  const auto bit = 1u << static_cast<unsigned>(f.id);
+  if (so_far.regular || (so_far.pseudo & bit)) return false;
+  so_far.pseudo |= bit;
+  switch (f.id) {
+    case known::method: head.method = f.value; return !f.value.empty();
+    case known::scheme: head.scheme = f.value; return f.value == "http" || f.value == "https";
+    case known::authority: head.authority = f.value; return all_of(f.value, authority_bytes);
+    case known::path: head.path = f.value; return !f.value.empty();
+    default: return false;   // :status, :protocol (not offered) and what is unknown
+  }
+}
+
+bool read_regular(const field& f, seen& so_far, request_head& head) {
+  so_far.regular = true;
+  if (is_connection_field(f)) return false;
+  switch (f.id) {
+    case known::content_length: {
+      const auto before = head.content_length;
+      return read_number(f.value, head.content_length) && (before < 0 || before == head.content_length);
+    }
+    case known::content_type:
+      if (!head.content_type.empty()) return false;
+      head.content_type = f.value;
+      return true;
+    case known::host:
+      if (so_far.has_host || !all_of(f.value, authority_bytes)) return false;
+      so_far.has_host = true;
+      so_far.host = f.value;
+      return true;
+    case known::authorization:
+      head.authorization = f.value;
+      ++head.authorization_fields;
+      return true;
+    default: return true;
+  }
+}
+
+}  // namespace
+
+bool is_grpc(std::string_view content_type) {
+  constexpr std::string_view grpc = "application/grpc";
+  if (!content_type.starts_with(grpc)) return false;
+  return content_type.size() == grpc.size() || content_type[grpc.size()] == '+' || content_type[grpc.size()] == ';';
+}
+
+bool read_request_head(const std::vector<field>& fields, request_head& head) {
+  head.fields = &fields;
+  seen so_far;
+  for (const auto& f : fields) {
+    if (!bytes_are_valid(f)) return false;
+    if (!(is_pseudo(f.id) ? read_pseudo(f, so_far, head) : read_regular(f, so_far, head))) return false;
+  }
+  head.grpc = is_grpc(head.content_type);
+  // RFC 9113 8.3.1: one each, and CONNECT (8.5) is for listeners that say so.
+  if (head.method.empty() || head.scheme.empty() || head.path.empty() || head.method == "CONNECT") return false;
+  if (head.path[0] != '/' && !(head.path == "*" && head.method == "OPTIONS")) return false;
+  if (!so_far.has_host) return true;
+  if (head.authority.empty()) head.authority = so_far.host;
+  return head.authority == so_far.host;
+}
+
+bool read_response_head(const std::vector<field>& fields, response_head& head) {
+  head.fields = &fields;
+  bool regular = false;
+  for (const auto& f : fields) {
+    if (!bytes_are_valid(f) || is_connection_field(f)) return false;
+    if (!is_pseudo(f.id)) {
+      regular = true;
+      continue;
+    }
+    std::int64_t status = 0;
+    if (regular || f.id != known::status || head.status || f.value.size() != 3 || !read_number(f.value, status) || status < 100) return false;
+    head.status = static_cast<std::uint32_t>(status);
+  }
+  return head.status != 0;
+}
+
+bool trailers_are_valid(const std::vector<field>& fields, bool from_client) {
+  for (const auto& f : fields) {
+    if (!bytes_are_valid(f) || is_pseudo(f.id) || is_connection_field(f)) return false;
+    if (from_client && f.id == known::authorization) return false;
+  }
+  return true;
+}
+
+}  // namespace sallyport::http2

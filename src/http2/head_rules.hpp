@@ -1,0 +1,19 @@
+// What makes a head malformed: RFC 9113 8.2 and 8.3, as pure functions over decoded fields. Nothing malformed gets further than here.
+#pragma once
+
+#include <sallyport/http2/field.hpp>
+
+#include <string_view>
+#include <vector>
+
+namespace sallyport::http2 {
+
+// Fills `head`. False: the stream is ended with PROTOCOL_ERROR, before any rule, route or log sees a byte of it.
+bool read_request_head(const std::vector<field>& fields, request_head& head);
+bool read_response_head(const std::vector<field>& fields, response_head& head);
+// No pseudo-header field; from a client no `authorization` either: a credential after the judgement must not look like one.
+bool trailers_are_valid(const std::vector<field>& fields, bool from_client);
+
+bool is_grpc(std::string_view content_type);
+
+}  // namespace sallyport::http2

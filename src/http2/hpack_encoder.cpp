@@ -1,0 +1,145 @@
+#include "hpack.hpp"
+
+#include <cstring>
+
+namespace sallyport::http2 {
+namespace {
+
+// The static table's index for a name (RFC 7541, appendix A); 0: not there.
+std::uint32_t static_name(known id) {
+  switch (id) {
+    case known::authority: return 1;
+    case known::method: return 2;
+    case known::path: return 4;
+    case known::scheme: return 6;
+    case known::status: return 8;
+    case known::authorization: return 23;
+    case known::content_length: return 28;
+    case known::content_type: return 31;
+    case known::cookie: return 32;
+    case known::date: return 33;
+    case known::expect: return 35;
+    case known::host: return 38;
+    case known::server: return 54;
+    case known::user_agent: return 58;
+    default: return 0;
+  }
+}
+
+// An entry of the static table that has this very value; 0: none.
+std::uint32_t static_pair(const field& f) {
+  switch (f.id) {
+    case known::method: return f.value == "POST" ? 3 : f.value == "GET" ? 2 : 0;
+    case known::path: return f.value == "/" ? 4 : 0;
+    case known::scheme: return f.value == "http" ? 6 : f.value == "https" ? 7 : 0;
+    case known::status: return f.value == "200" ? 8 : f.value == "404" ? 13 : f.value == "400" ? 12 : 0;
+    default: return 0;
+  }
+}
+
+bool is_entered(known id) {
+  switch (id) {
+    case known::authority:
+    case known::path:
+    case known::content_type:
+    case known::user_agent:
+    case known::te:
+    case known::grpc_accept_encoding: return true;
+    default: return false;
+  }
+}
+
+// RFC 7541 5.1.
+unsigned char* put_integer(unsigned char* at, unsigned char first, unsigned bits, std::size_t value) {
+  const std::size_t limit = (1u << bits) - 1;
+  if (value < limit) {
+    *at++ = static_cast<unsigned char>(first | value);
+    return at;
+  }
+  *at++ = static_cast<unsigned char>(first | limit);
+  for (value -= limit; value >= 128; value >>= 7) *at++ = static_cast<unsigned char>(128 | (value & 127));
+  *at++ = static_cast<unsigned char>(value);
+  return at;
+}
+
+unsigned char* put_text(unsigned char* at, std::string_view text) {
+  at = put_integer(at, 0, 7, text.size());
+  if (!text.empty()) std::memcpy(at, text.data(), text.size());
+  return at + text.size();
+}
+
+// A name of the static table is its index; any other is spelt out.
+unsigned char* put_literal(unsigned char* at, unsigned char first, unsigned bits, const field& f) {
+  const auto name = static_name(f.id);
+  at = put_integer(at, first, bits, name);
+  if (!name) at = put_text(at, f.name);
+  return put_text(at, f.value);
+}
+
+constexpr std::size_t static_entries = 61;
+constexpr std::size_t overhead_bytes = 16;   // a first byte and two lengths of at most five bytes each
+
+}  // namespace
+
+void hpack_encoder::limit_table(std::uint32_t bytes) {
+  if (kind_ == table::none) return;   // announced as empty with the first block: no limit is lower
+  max_ = bytes < own_max_bytes ? bytes : own_max_bytes;
+  lowest_ = max_ < lowest_ ? max_ : lowest_;
+  announce_ = true;
+  evict_to(max_);
+}
+
+void hpack_encoder::encode(const std::vector<field>& fields, buffer& to) {
+  std::size_t most = overhead_bytes;
+  for (const auto& f : fields) most += f.name.size() + f.value.size() + overhead_bytes;
+  auto* const begin = reinterpret_cast<unsigned char*>(to.room(most));
+  auto* at = begin;
+  if (kind_ == table::none && !started_) *at++ = 0x20;   // a table of no bytes, for good: the peer may free its own
+  if (announce_) {
+    // Two limits since the last block, a lower and a higher one: both are said (RFC 7541 4.2).
+    if (lowest_ < max_) at = put_integer(at, 0x20, 5, lowest_);
+    at = put_integer(at, 0x20, 5, max_);
+    announce_ = false;
+    lowest_ = max_;
+  }
+  started_ = true;
+  for (const auto& f : fields) at = put(at, f);
+  to.commit(static_cast<std::size_t>(at - begin));
+}
+
+unsigned char* hpack_encoder::put(unsigned char* at, const field& f) {
+  if (f.never_index) return put_literal(at, 0x10, 4, f);
+  if (const auto pair = static_pair(f)) return put_integer(at, 0x80, 7, pair);
+  if (kind_ == table::none || !is_entered(f.id)) return put_literal(at, 0x00, 4, f);
+  std::uint32_t index = 0;
+  if (find(f, index)) return put_integer(at, 0x80, 7, index);
+  if (f.name.size() + f.value.size() + 32 > max_ / 2) return put_literal(at, 0x00, 4, f);   // would push out nearly all others
+  at = put_literal(at, 0x40, 6, f);
+  enter(f);
+  return at;
+}
+
+bool hpack_encoder::find(const field& f, std::uint32_t& index) const {
+  index = static_entries + 1;
+  for (const auto& e : entries_) {
+    if (e.id == f.id && e.value == f.value) return true;
+    ++index;
+  }
+  return false;
+}
+
+void hpack_encoder::enter(const field& f) {
+  const auto size = f.name.size() + f.value.size() + 32;
+  evict_to(max_ - size);
+  entries_.push_front({f.id, std::string(f.value), f.name.size()});
+  used_ += size;
+}
+
+void hpack_encoder::evict_to(std::size_t bytes) {
+  while (used_ > bytes) {
+    used_ -= entries_.back().size();
+    entries_.pop_back();
+  }
+}
+
+}  // namespace sallyport::http2

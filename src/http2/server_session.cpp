@@ -1,0 +1,111 @@
+#include <sallyport/http2/session.hpp>
+
+#include "frame.hpp"
+#include "head_rules.hpp"
+#include "hpack.hpp"
+
+#include <cstring>
+
+namespace sallyport::http2 {
+
+server_session::server_session(const limits& within, buffer_pool& pool, decoded_block& scratch, server_events& events, time_point now)
+    : session(side::server, within, pool, scratch, events, now), handler_(events) {
+  encoder_ = std::make_unique<hpack_encoder>(hpack_encoder::table::none);
+  // Our preface, before anything is known of the client (RFC 9113 3.4): pymilvus waits for it.
+  auto* at = frame(12, settings_frame, no_flags, 0);
+  put16(at, max_concurrent_streams);
+  put32(at + 2, limits_.streams);
+  put16(at + 6, max_header_list_size);
+  put32(at + 8, limits_.header_list_bytes);
+}
+
+void server_session::on_headers(std::uint32_t id, bool end, bool too_large) {
+  if ((id & 1) == 0) return fail(code::protocol_error, "a client's stream with an even number");
+  if (id <= highest_peer_id_) {
+    if (auto* s = find(id)) return too_large ? stream_error(id, s, code::protocol_error) : trailers(*s, end);
+    if (!was_reset_by_us(id)) fail(code::stream_closed, "HEADERS on a closed stream");
+    return;
+  }
+  highest_peer_id_ = id;
+  if (id > last_accepted_id_) return remember_reset(id);   // after our GOAWAY: inflated, dropped, its DATA credited (passage 7)
+  if (open_streams() >= limits_.streams) {
+    write_rst(id, code::refused_stream);   // certainly not processed: the client may send it again
+    remember_reset(id);
+    if (++refused_ > limits_.streams_refused) fail(code::enhance_your_calm, "too many streams");
+    return;
+  }
+  request_head head;
+  if (too_large) {
+    head.too_large = true;
+    for (const auto& f : block_fields()) head.grpc = head.grpc || (f.id == known::content_type && is_grpc(f.value));
+    count_oversize();
+    if (failed()) return;
+  } else if (!read_request_head(block_fields(), head)) {
+    return stream_error(id, nullptr, code::protocol_error);
+  }
+  if (end && head.content_length > 0) return stream_error(id, nullptr, code::protocol_error);
+  auto& s = open_stream(id);
+  s.content_length = head.content_length;
+  s.remote_ended = end;
+  handler_.request_started(s, head, end);
+}
+
+// Of a gRPC client's trailers only their end matters: grpc-go and grpc-core end the whole connection at a second HEADERS (passage 4).
+void server_session::trailers(stream& s, bool end) {
+  if (s.remote_ended) return stream_error(s.id, &s, code::stream_closed);
+  if (!end || !trailers_are_valid(block_fields(), true)) return stream_error(s.id, &s, code::protocol_error);
+  if (!take_end(s)) return;
+  if (s.owner) events_.data(s, {}, true);
+  if (s.remote_ended) finish_if_done(s);
+}
+
+void server_session::count_oversize() {
+  constexpr std::uint32_t bearable = 3;   // within a minute (passage 6)
+  if (oversize_ == 0 || now_ - oversize_since_ > std::chrono::minutes(1)) {
+    oversize_ = 0;
+    oversize_since_ = now_;
+  }
+  if (++oversize_ >= bearable) fail(code::enhance_your_calm, "header lists over the limit");
+}
+
+void server_session::on_goaway(std::uint32_t, code) {}   // a client that leaves still gets its answers
+
+void server_session::on_reset_budget_spent() { fail(code::enhance_your_calm, "too many resets"); }
+
+void server_session::send_head(stream& on, const std::vector<field>& fields, bool end) {
+  write_headers(on.id, fields, end);
+  if (!end) return;
+  on.local_ended = true;
+  finish_if_done(on);
+}
+
+void server_session::send_trailers(stream& on, const std::vector<field>& fields) {
+  if (!on.waiting) return send_head(on, fields, true);
+  // The encoder has no state, so the block may be encoded now and leave later.
+  buffer block(out_.pool());
+  encoder_->encode(fields, block);
+  const auto encoded = block.view();
+  on.trailers = std::make_unique<std::vector<std::byte>>(encoded.begin(), encoded.end());
+  on.local_ended = true;
+}
+
+void server_session::stop_request(stream& on) {
+  if (on.waiting) on.reset_waits = true;
+  else reset(on, code::no_error);
+}
+
+void server_session::begin_shutdown() {
+  if (shutdown_ != step::none || failed()) return;
+  shutdown_ = step::announced;
+  write_goaway(0x7fffffff, code::no_error, "shutting down");
+  ping();
+}
+
+void server_session::finish_shutdown() {
+  if (shutdown_ == step::finished || failed()) return;
+  shutdown_ = step::finished;
+  last_accepted_id_ = highest_peer_id_;
+  write_goaway(last_accepted_id_, code::no_error, "shutting down");
+}
+
+}  // namespace sallyport::http2

@@ -1,0 +1,63 @@
+#include <sallyport/net/outbox.hpp>
+
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace sallyport::net {
+
+namespace {
+
+// 0 when the socket takes nothing now.
+core::result<std::size_t> send_some(core::tcp_socket& socket, core::bytes data) {
+  for (;;) {
+    const auto sent = ::send(socket.native_handle(), data.data(), data.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) return static_cast<std::size_t>(sent);
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return std::size_t{0};
+    if (errno != EINTR) return core::error_code(errno, boost::system::system_category());
+  }
+}
+
+}  // namespace
+
+core::result<core::progress> outbox::send(core::tcp_socket& socket, core::bytes data) {
+  if (size() == 0) {
+    if (data.empty()) return core::progress::done;
+    const auto sent = send_some(socket, data);
+    if (!sent) return sent.error();
+    if (*sent == data.size()) return core::progress::done;
+    keep(data.subspan(*sent));
+    return core::progress::blocked;
+  }
+  keep(data);
+  const auto sent = send_some(socket, core::bytes(kept_).subspan(kept_at_));
+  if (!sent) return sent.error();
+  kept_at_ += *sent;
+  if (size() != 0) return core::progress::blocked;
+  clear();
+  return core::progress::done;
+}
+
+void outbox::keep(core::bytes rest) {
+  if (rest.empty()) return;
+  // What has left must not be carried along, or a peer that always reads a little less than we send would grow the buffer.
+  kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(kept_at_));
+  kept_at_ = 0;
+  kept_.insert(kept_.end(), rest.begin(), rest.end());
+}
+
+void outbox::clear() noexcept {
+  kept_ = {};
+  kept_at_ = 0;
+}
+
+core::result<std::size_t> receive_some(core::tcp_socket& socket, std::span<std::byte> into) {
+  for (;;) {
+    const auto got = ::recv(socket.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return core::error_code(core::asio::error::would_block);
+    if (errno != EINTR) return core::error_code(errno, boost::system::system_category());
+  }
+}
+
+}  // namespace sallyport::net

@@ -1,0 +1,74 @@
+#include "local_call.hpp"
+
+#include "grpc_status.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <string.h>
+
+namespace sallyport::proxy {
+namespace {
+
+constexpr std::size_t message_max_bytes = 32 * 1024;   // a name, two passwords and a description are far below
+
+}  // namespace
+
+upstream::exchange* local_call::start(context& around, std::string path, const auth::permit& caller, upstream::responder& to) {
+  const auto call = std::make_shared<local_call>(around, std::move(path), caller, to);
+  call->self_ = call;
+  return call.get();
+}
+
+local_call::local_call(context& around, std::string path, const auth::permit& caller, upstream::responder& to)
+    : around_(around), path_(std::move(path)), caller_(caller), to_(&to) {}
+
+local_call::~local_call() { explicit_bzero(body_.data(), body_.size()); }
+
+std::size_t local_call::send(core::bytes payload, bool end) {
+  const auto self = shared_from_this();
+  if (body_.size() + payload.size() > message_max_bytes) {
+    milvus::reply too_large;
+    too_large.grpc_status = static_cast<std::uint32_t>(grpc_code::resource_exhausted);
+    too_large.grpc_message = "message larger than " + std::to_string(message_max_bytes) + " bytes";
+    answer(too_large);
+    return payload.size();
+  }
+  if (body_.empty()) body_.reserve(message_max_bytes);   // once: no copy of a password is left behind by growth
+  body_.insert(body_.end(), payload.begin(), payload.end());
+  if (!end) return payload.size();
+  around_.service.call(path_, caller_, body_, [self](milvus::reply reply) {
+    const auto& on = self->around_.executor;
+    core::asio::post(on, [self, reply = std::move(reply)] { self->answer(reply); });
+  });
+  return payload.size();
+}
+
+void local_call::cancel() {
+  to_ = nullptr;
+  self_.reset();
+}
+
+void local_call::answer(const milvus::reply& with) {
+  auto* const to = std::exchange(to_, nullptr);
+  if (!to) return;
+  const auto alive = std::move(self_);
+  const auto status = std::to_string(with.grpc_status);
+  const auto message = percent_encode(with.grpc_message);
+  std::vector<http2::field> fields;
+  http2::response_head head;
+  head.fields = &fields;
+  if (with.grpc_status) {
+    make_status_fields(fields, false, status, message);
+    head.status = 200;
+    return to->response_head(head, true);
+  }
+  fields = {http2::make_field(http2::known::status, ":status", "200"), http2::make_field(http2::known::content_type, "content-type", "application/grpc")};
+  head.status = 200;
+  to->response_head(head, false);
+  to->response_data(std::as_bytes(std::span(with.body)), false);
+  make_status_fields(fields, true, status, message);
+  head.status = 0;
+  to->response_trailers(head);
+}
+
+}  // namespace sallyport::proxy

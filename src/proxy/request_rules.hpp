@@ -1,0 +1,22 @@
+// What a request's head becomes on its way to a backend, and which heads go nowhere (passage 8, 11, 14). Pure.
+#pragma once
+
+#include <sallyport/http2/field.hpp>
+#include <sallyport/upstream/settings.hpp>
+
+#include <string_view>
+#include <vector>
+
+namespace sallyport::proxy {
+
+// application/grpc, +proto, or with parameters: what Milvus takes once it is written as application/grpc (its cmux resets a connection that opens otherwise).
+bool is_served_content_type(std::string_view content_type);
+
+// /package.Service/Method and nothing else: what a rule by path must never be tricked with (attacks A21, CVE-2026-33186).
+bool is_canonical_path(std::string_view path);
+
+// The fields that go on: pseudo-header fields first, `te: trailers` and the plain content type written by us; the client's identity and bypass fields dropped;
+// `authorization` as the backend's credentials say.
+void make_forwarded_fields(const http2::request_head& head, upstream::credentials credential, std::vector<http2::field>& into);
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,157 @@
+#include <sallyport/proxy/worker.hpp>
+
+#include "connection.hpp"
+#include "exchange.hpp"
+
+#include <sallyport/core/expect.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace sallyport::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto sweep_interval = 250ms;   // how late a limit in seconds may be
+constexpr auto last_words = 3s;          // after the drain's end: refusals leave and linger, then everything is aborted
+
+}  // namespace
+
+struct worker::impl {
+  explicit impl(const shared_parts& p);
+
+  core::task<void> serve(std::shared_ptr<connection> accepted);
+  core::task<void> sweep();
+  void sweep_once(core::clock::time_point now);
+  void begin_drain();
+  void end_connections();
+  upstream::pool& pool_of(const std::string& backend, upstream::credentials& credential);
+
+  const shared_parts parts;
+  core::asio::io_context io{1};
+  core::task_group tasks{io.get_executor()};     // connections, to clients and to backends
+  core::task_group keepers{io.get_executor()};   // the listeners and the sweep
+  net::turn turn{io.get_executor()};
+  net::workbench bench;
+  http2::buffer_pool buffers;
+  http2::decoded_block scratch;
+  auth::gate gate;
+  context around;
+  std::vector<std::unique_ptr<upstream::pool>> pools;
+  std::vector<std::unique_ptr<listener_context>> doors;
+  std::vector<std::unique_ptr<net::listener>> listeners;
+  std::unordered_set<connection*> connections;
+  core::timer sweeper{io.get_executor()};
+  bool draining = false, refused = false, finished = false;
+  core::clock::time_point drain_until{};
+};
+
+worker::impl::impl(const shared_parts& p)
+    : parts(p),
+      gate(io.get_executor(), p.auth, p.store, p.hashing, p.log),
+      around{io.get_executor(), tasks, turn, bench, buffers, scratch, gate, p.service, p.log, p.limits} {
+  const upstream::surroundings lent{io.get_executor(), tasks, turn, bench, buffers, scratch, p.log};
+  for (const auto& b : p.backends) pools.push_back(std::make_unique<upstream::pool>(lent, b));
+}
+
+upstream::pool& worker::impl::pool_of(const std::string& backend, upstream::credentials& credential) {
+  const auto& all = parts.backends;
+  const auto at = std::find_if(all.begin(), all.end(), [&](const auto& b) { return b.name == backend; });
+  SALLYPORT_EXPECT(at != all.end());   // config has checked the names
+  credential = at->credential;
+  return *pools[static_cast<std::size_t>(at - all.begin())];
+}
+
+core::task<void> worker::impl::serve(std::shared_ptr<connection> accepted) {
+  connections.insert(accepted.get());
+  co_await accepted->run();
+  connections.erase(accepted.get());
+  if (draining) sweeper.cancel();
+}
+
+core::task<void> worker::impl::sweep() {
+  while (!finished) {
+    sweeper.expires_after(sweep_interval);
+    co_await sweeper.async_wait(core::await);
+    sweep_once(core::clock::now());
+  }
+  for (const auto& p : pools) p->stop();
+  tasks.cancel();
+  co_await tasks.joined();
+}
+
+void worker::impl::sweep_once(core::clock::time_point now) {
+  for (auto* c : connections) c->sweep(now);
+  for (const auto& p : pools) p->sweep(now);
+  if (!draining) return;
+  if (connections.empty()) finished = true;
+  if (now < drain_until) return;
+  if (!std::exchange(refused, true)) {
+    for (auto* c : connections) c->end_drain();
+  } else if (now >= drain_until + last_words) {
+    end_connections();
+  }
+}
+
+void worker::impl::begin_drain() {
+  if (std::exchange(draining, true)) return;
+  drain_until = core::clock::now() + parts.limits.drain;
+  for (const auto& l : listeners) l->close();
+  for (auto* c : connections) c->begin_drain();
+  sweeper.cancel();
+}
+
+void worker::impl::end_connections() {
+  for (auto* c : connections) c->abort();
+  finished = true;
+}
+
+worker::worker(const shared_parts& parts) : impl_(std::make_unique<impl>(parts)) {}
+
+worker::~worker() = default;
+
+core::outcome<core::asio::ip::tcp::endpoint> worker::listen(const listener_settings& on, std::shared_ptr<const tls::context> trust) {
+  auto& w = *impl_;
+  const bool handshakes = trust != nullptr;
+  auto opened = net::listener::open(w.io.get_executor(), on.address, w.parts.gatekeeper, handshakes, w.parts.log);
+  if (!opened) return opened.error();
+  auto credential = upstream::credentials::strip;
+  auto& backend = w.pool_of(on.backend, credential);
+  w.doors.push_back(std::make_unique<listener_context>(listener_context{on, std::move(trust), backend, credential}));
+  w.listeners.push_back(std::move(*opened));
+  auto& door = *w.doors.back();
+  auto& listener = *w.listeners.back();
+  w.keepers.spawn(listener.run([&w, &door](net::accepted from) {
+    auto made = std::make_shared<connection>(w.around, door, std::move(from));
+    w.tasks.spawn(w.serve(std::move(made)));
+  }));
+  return listener.local();
+}
+
+void worker::run() {
+  auto& w = *impl_;
+  w.keepers.spawn(w.sweep());
+  w.io.run();
+}
+
+void worker::drain() {
+  core::asio::post(impl_->io, [w = impl_.get()] { w->begin_drain(); });
+}
+
+void worker::abandon() {
+  core::asio::post(impl_->io, [w = impl_.get()] {
+    w->begin_drain();
+    w->end_connections();
+    w->sweeper.cancel();
+  });
+}
+
+void worker::users_changed() {
+  core::asio::post(impl_->io, [w = impl_.get()] {
+    for (auto* c : w->connections) c->users_changed();
+    });
+}
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,16 @@
+// What is read out of an X.509 certificate. A stranger made it: every string may hold any byte, and no list is followed without end.
+#pragma once
+
+#include <sallyport/tls/identity.hpp>
+
+#include <openssl/x509.h>
+
+#include <string>
+
+namespace sallyport::tls {
+
+peer_identity identity_of(const X509* certificate);
+std::string subject_of(const X509* certificate);  // RFC 2253, UTF-8 left as it is
+std::string serial_of(const X509* certificate);   // upper-case hex, as `openssl x509 -serial` prints it
+
+}  // namespace sallyport::tls

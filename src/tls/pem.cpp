@@ -1,0 +1,130 @@
+#include "pem.hpp"
+
+#include "certificate.hpp"
+
+#include <sallyport/core/secret.hpp>
+
+#include <fcntl.h>
+#include <openssl/pem.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <ctime>
+
+namespace sallyport::tls {
+
+using core::fault;
+using core::outcome;
+
+namespace {
+
+constexpr std::size_t file_max_bytes = 1 << 20;  // a bundle of all public CAs is a fifth of that
+constexpr int soon_days = 7;
+
+fault wrong(const std::string& path, const std::string& what) {
+  return {boost::system::errc::make_error_code(boost::system::errc::invalid_argument), path + ": " + what};
+}
+
+fault system_fault(const std::string& path, int number) {
+  const core::error_code code(number, boost::system::system_category());
+  return {code, path + ": " + code.message()};
+}
+
+struct descriptor {
+  int number;
+  ~descriptor() {
+    if (number >= 0) ::close(number);
+  }
+};
+
+// As a secret, because half of these files are.
+outcome<core::secret> read_file(const std::string& path) {
+  const descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.number < 0) return system_fault(path, errno);
+  std::string text(file_max_bytes + 1, '\0');
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const auto got = ::read(file.number, text.data() + size, text.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_fault(path, errno);
+    if (got == 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  core::secret whole(std::string_view(text).substr(0, size));
+  core::wipe(text);
+  if (size > file_max_bytes) return wrong(path, "is larger than 1 MiB, so it is no certificate or key");
+  return whole;
+}
+
+bio_ptr reader_of(const core::secret& text) { return bio_ptr(BIO_new_mem_buf(text.reveal().data(), static_cast<int>(text.size()))); }
+
+int no_password(char*, int, int, void* asked) {
+  *static_cast<bool*>(asked) = true;
+  return -1;
+}
+
+bool is_end_of_pem(unsigned long code) { return ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE; }
+
+std::string date_of(const ASN1_TIME* when) {
+  std::tm parts{};
+  std::array<char, 32> text{};
+  if (ASN1_TIME_to_tm(when, &parts) != 1) return "an unreadable date";
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts)};
+}
+
+}  // namespace
+
+outcome<std::vector<x509_ptr>> read_certificates(const std::string& path) {
+  const auto text = read_file(path);
+  if (!text) return text.error();
+  const auto from = reader_of(*text);
+  std::vector<x509_ptr> all;
+  bool asked = false;
+  ERR_clear_error();
+  while (X509* one = PEM_read_bio_X509(from.get(), nullptr, no_password, &asked)) all.emplace_back(one);
+  const auto code = ERR_peek_last_error();
+  const auto words = take_words();
+  if (!is_end_of_pem(code)) return wrong(path, "certificate " + std::to_string(all.size() + 1) + " is damaged: " + words);
+  if (all.empty()) return wrong(path, "holds no certificate in PEM (-----BEGIN CERTIFICATE-----)");
+  return all;
+}
+
+outcome<key_ptr> read_key(const std::string& path) {
+  const auto text = read_file(path);
+  if (!text) return text.error();
+  // OpenSSL's decoders call a file without any key "unsupported".
+  if (text->reveal().find("PRIVATE KEY-----") == std::string_view::npos) {
+    return wrong(path, "holds no private key in PEM (-----BEGIN PRIVATE KEY-----)");
+  }
+  const auto from = reader_of(*text);
+  bool asked = false;
+  ERR_clear_error();
+  key_ptr key(PEM_read_bio_PrivateKey(from.get(), nullptr, no_password, &asked));
+  const auto words = take_words();
+  if (asked) {
+    return wrong(path, "the key is encrypted, and nobody is there to type its password; write a plain one with `openssl pkey -in " + path +
+                           " -out plain.key`, readable by its owner only");
+  }
+  if (key) return key;
+  return wrong(path, "the key is damaged: " + words);
+}
+
+bool readable_by_others(const std::string& path) {
+  struct stat about{};
+  return ::stat(path.c_str(), &about) == 0 && (about.st_mode & (S_IRGRP | S_IROTH)) != 0;
+}
+
+std::string validity_warning(const X509* certificate, const std::string& path) {
+  const auto* until = X509_get0_notAfter(certificate);
+  const auto* since = X509_get0_notBefore(certificate);
+  const auto whose = path + ": the certificate of " + subject_of(certificate);
+  if (X509_cmp_current_time(since) > 0) return whose + " is not valid before " + date_of(since);
+  if (X509_cmp_current_time(until) < 0) return whose + " expired on " + date_of(until);
+  int days = 0, seconds = 0;
+  if (ASN1_TIME_diff(&days, &seconds, nullptr, until) == 1 && days < soon_days) return whose + " expires soon, on " + date_of(until);
+  return {};
+}
+
+}  // namespace sallyport::tls

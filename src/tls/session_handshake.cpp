@@ -1,0 +1,125 @@
+#include "session_hooks.hpp"
+
+#include <sallyport/core/expect.hpp>
+
+#include <algorithm>
+#include <array>
+
+namespace sallyport::tls {
+
+using core::error_code;
+using core::progress;
+using core::result;
+using core::task;
+namespace asio = core::asio;
+
+namespace {
+
+constexpr std::size_t hello_max_bytes = 128 * 1024;  // all that is read before the handshake is done (attacks.md T25)
+constexpr std::size_t opening_max_bytes = 512;
+constexpr std::byte record_handshake{0x16};
+constexpr std::byte sslv2_length_bit{0x80};
+// RFC 8446 6: a fatal alert protocol_version, in a record of the version that every client understands.
+constexpr std::array protocol_version_alert{std::byte{0x15}, std::byte{3}, std::byte{1},   std::byte{0},
+                                            std::byte{2},    std::byte{2}, std::byte{0x46}};
+
+}  // namespace
+
+std::string reason_of(unsigned long code) {
+  if (ERR_GET_LIB(code) != ERR_LIB_SSL) return words_of(code);
+  const int reason = ERR_GET_REASON(code);
+  if (reason == SSL_R_NO_APPLICATION_PROTOCOL) return "no suitable application protocol";
+  if (reason >= SSL_AD_REASON_OFFSET)
+    return std::string("alert from the client: ") + SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET);
+  return words_of(code);
+}
+
+task<result<progress>> session::accept() {
+  SALLYPORT_EXPECT(stage_ == stage::handshake);
+  for (std::size_t budget = hello_max_bytes;;) {
+    auto [ec] = co_await socket_.async_wait(core::tcp_socket::wait_read, core::await);
+    if (dead_) co_return dead_;
+    if (ec) co_return ec;
+    const auto got = first_bytes(budget);
+    if (!got) co_return got;
+    if (*got == progress::blocked) continue;
+    budget -= inbound_.size();
+    const auto step = advance_handshake();
+    if (!step) co_return step;
+    if (outbox_.size() != 0) {
+      const auto sent = co_await drained();
+      if (!sent) co_return sent;
+    }
+    if (*step == progress::done) co_return step;
+    if (budget == 0) co_return refuse("more than 128 KiB came before the handshake was done");
+  }
+}
+
+// Receives, and judges the very first byte before OpenSSL sees anything.
+result<progress> session::first_bytes(std::size_t budget) {
+  const bool first = budget == hello_max_bytes;
+  const auto got = pull(budget);
+  if (!got) {
+    refuse(got.error().message());
+    return got.error();
+  }
+  if (*got == progress::ended) return refuse("the client closed the connection during the handshake");
+  if (*got == progress::blocked || !first || inbound_[0] == record_handshake) return got;
+  if ((inbound_[0] & sslv2_length_bit) != std::byte{0}) {
+    // RFC 8446 D.5 advises against taking an SSL 2 hello even where it offers a newer version.
+    (void)outbox_.send(socket_, protocol_version_alert);
+    return refuse("unsupported protocol: a hello in the form of SSL 2");
+  }
+  const auto opening = inbound_.first(std::min(inbound_.size(), opening_max_bytes));
+  opening_.assign(opening.begin(), opening.end());
+  refuse("the first bytes are no TLS record");
+  return error_code(errc::not_tls);
+}
+
+result<progress> session::advance_handshake() {
+  const auto at = ask(SSL_do_handshake);
+  keep_inbound();
+  const auto sent = push();
+  if (at.why == SSL_ERROR_WANT_READ) {
+    if (sent) return progress::blocked;
+    refuse(sent.error().message());
+    return sent.error();
+  }
+  if (at.why != SSL_ERROR_NONE) return refuse(at);
+  if (!sent) {
+    refuse(sent.error().message());
+    return sent.error();
+  }
+  stage_ = stage::open;
+  failure_ = {};
+  SSL_set_msg_callback(ssl_.get(), hooks::message_seen);
+  return progress::done;
+}
+
+error_code session::refuse(const verdict& why) {
+  failure_.openssl = words_of(why.code);
+  // Before a version is agreed on, OpenSSL would name one that nobody asked for; the client's own offer stays.
+  const int reason = ERR_GET_REASON(why.code);
+  const bool no_version = reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_VERSION_TOO_LOW || reason == SSL_R_VERSION_TOO_HIGH;
+  if (!failure_.version.empty() && !no_version) failure_.version = SSL_get_version(ssl_.get());
+  return refuse(failure_.reason.empty() ? reason_of(why.code) : failure_.reason);
+}
+
+error_code session::refuse(std::string reason) {
+  failure_.reason = std::move(reason);
+  stage_ = stage::refused;
+  inbound_ = {};
+  keep_inbound();
+  return errc::handshake_failed;
+}
+
+result<progress> session::write_raw(core::bytes words) {
+  SALLYPORT_EXPECT(stage_ == stage::refused);
+  if (dead_) return dead_;
+  if (cannot_send_) return cannot_send_;
+  auto sent = outbox_.send(socket_, words);
+  if (!sent) cannot_send_ = sent.error();
+  return sent;
+}
+
+}  // namespace sallyport::tls

@@ -1,0 +1,168 @@
+#include "connection.hpp"
+
+#include <sallyport/core/expect.hpp>
+
+namespace sallyport::upstream {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto lifetime = 30min;           // +- 20 %, so that a fleet does not reconnect at once (passage 14)
+constexpr auto silence_before_ping = 10s;  // passage 15
+constexpr auto ping_wait = 5s;
+constexpr auto young_age = 1s;
+constexpr std::size_t pending_acknowledgements_max_bytes = 64 * 17;   // of PINGs, 17 bytes each (passage 21)
+
+}  // namespace
+
+connection::connection(pool& home, core::tcp_socket socket)
+    : home_(home),
+      stream_(std::make_unique<net::plain_stream>(std::move(socket), home.around_.bench)),
+      session_(home.limits_, home.around_.buffers, home.around_.scratch, *this, core::clock::now()),
+      pump_(home.around_.turn, home.around_.tasks, *stream_, *this),
+      born_(core::clock::now()),
+      last_received_(born_),
+      last_busy_(born_) {
+  std::uniform_real_distribution<double> spread(0.8, 1.2);
+  retire_at_ = born_ + std::chrono::duration_cast<core::clock::duration>(lifetime * spread(home.jitter_));
+}
+
+connection::~connection() = default;
+
+core::task<void> connection::run() {
+  const auto self = shared_from_this();
+  pump_.keep = self;
+  pump_.mark();
+  core::error_code why;
+  while (!ended_) {
+    const auto got = co_await stream_->receive(*this);
+    if (!got) why = got.error();
+    else if (*got == core::progress::ended) why = core::asio::error::eof;
+    if (why) break;
+  }
+  lost(why);
+  // What was queued as a farewell (a GOAWAY) goes out if the socket takes it at once.
+  pump_.flush();
+  stream_->abort();
+
+}
+
+void connection::received(core::bytes in) {
+  const auto now = core::clock::now();
+  last_received_ = now;
+  suspect_ = false;
+  session_.receive(in, now);
+  if (session_.failed() || (session_.output_bytes() > http2::session::output_mark_bytes + pending_acknowledgements_max_bytes && pump_.blocked())) {
+    lost(core::asio::error::connection_aborted);
+    ended_ = true;
+  }
+  if (session_.has_output()) pump_.mark();
+  home_.dispatch();
+}
+
+void connection::carry(pooled_exchange& request, const std::vector<http2::field>& fields, bool end) {
+  request.on = this;
+  request.stream = &session_.open(fields, end, &request);
+  last_busy_ = core::clock::now();
+  pump_.mark();
+}
+
+// The exchange ends: its stream is let go, and reset where the request is not whole yet.
+responder& connection::release(http2::stream& on) {
+  auto& request = *static_cast<pooled_exchange*>(on.owner);
+  auto& to = *request.to;
+  on.owner = nullptr;
+  home_.give_back(request);
+  return to;
+}
+
+void connection::response_started(http2::stream& on, const http2::response_head& head, bool end) {
+  answered_since_ping_ = true;
+  if (!end) return static_cast<pooled_exchange*>(on.owner)->to->response_head(head, false);
+  auto& to = release(on);
+  if (!on.local_ended) session_.cancel(on);
+  to.response_head(head, true);
+}
+
+void connection::response_trailers(http2::stream& on, const http2::response_head& trailers) {
+  auto& to = release(on);
+  if (!on.local_ended) session_.cancel(on);
+  to.response_trailers(trailers);
+}
+
+void connection::data(http2::stream& on, core::bytes payload, bool end) {
+  answered_since_ping_ = true;
+  if (!on.head_received) {
+    // DATA before a head is malformed (RFC 9113 8.1).
+    auto& to = release(on);
+    session_.cancel(on);
+    return to.failed(failure::broken);
+  }
+  if (!end) return static_cast<pooled_exchange*>(on.owner)->to->response_data(payload, false);
+  auto& to = release(on);
+  if (!on.local_ended) session_.cancel(on);
+  to.response_data(payload, true);
+}
+
+void connection::sent(http2::stream& on, std::size_t bytes) { static_cast<pooled_exchange*>(on.owner)->to->request_taken(bytes); }
+
+void connection::closed(http2::stream& on, http2::code why, bool by_peer) {
+  const bool before_head = !on.head_received;
+  auto& to = release(on);
+  if (by_peer && before_head && why == http2::code::refused_stream) to.failed(failure::unprocessed);
+  else to.failed(by_peer && why == http2::code::cancel ? failure::cancelled : failure::broken);
+}
+
+void connection::unprocessed(http2::stream& on) { release(on).failed(failure::unprocessed); }
+
+void connection::going_away(http2::code why) {
+  if (why == http2::code::enhance_your_calm) home_.back_off();
+}
+
+void connection::output_drained() {
+  if (session_.retiring() && idle()) abort();
+}
+
+void connection::output_failed(core::error_code why) {
+  lost(why);
+  abort();
+}
+
+void connection::abort() noexcept {
+  ended_ = true;
+  stream_->abort();
+}
+
+// Every request under way ends; the clients' connections live on (passage 17).
+void connection::lost(core::error_code why) {
+  if (std::exchange(lost_, true)) return;
+  ended_ = true;
+  const auto streams = session_.open_streams();
+  session_.for_each_stream([this](http2::stream& s) {
+    if (s.owner) release(s).failed(failure::broken);
+  });
+  if (session_.failed()) {
+    home_.around_.log.warning("backend_broke_protocol", {{"backend", home_.settings_.name}, {"code", name_of(session_.failure())},
+                                                         {"reason", session_.failure_reason()}, {"streams", streams}});
+  } else if (streams && !home_.stopped_) {
+    home_.around_.log.warning("backend_lost", {{"backend", home_.settings_.name}, {"reason", why.message()}, {"streams", streams}});
+  } else {
+    home_.around_.log.debug("backend_connection_closed", {{"backend", home_.settings_.name}, {"reason", why.message()}});
+  }
+  home_.lost(*this, core::clock::now() - born_ < young_age);
+}
+
+void connection::sweep(core::clock::time_point now) {
+  if (!idle()) last_busy_ = now;
+  if (idle() && (now >= retire_at_ || now - last_busy_ >= home_.settings_.idle || session_.retiring())) return abort();
+  if (session_.ping_outstanding()) {
+    if (now - ping_sent_ >= ping_wait) suspect_ = true;
+    return;
+  }
+  if (idle() || !answered_since_ping_ || now - last_received_ < silence_before_ping) return;
+  answered_since_ping_ = false;
+  ping_sent_ = now;
+  session_.ping();
+  pump_.mark();
+}
+
+}  // namespace sallyport::upstream

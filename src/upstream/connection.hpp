@@ -1,0 +1,57 @@
+// One connection to a backend: a stream, our client end of HTTP/2 on it, and the requests that are under way. Kept alive by its own coroutine and by the pool.
+#pragma once
+
+#include <sallyport/net/output_pump.hpp>
+#include <sallyport/net/plain_stream.hpp>
+#include <sallyport/upstream/pool.hpp>
+
+#include "pooled_exchange.hpp"
+
+namespace sallyport::upstream {
+
+class connection final : public http2::client_events, public net::receiver, public net::output_source, public std::enable_shared_from_this<connection> {
+ public:
+  connection(pool& home, core::tcp_socket socket);
+  ~connection();
+
+  core::task<void> run();   // until the connection ends
+  void sweep(core::clock::time_point now);
+  void abort() noexcept;
+
+  bool has_room() const { return !suspect_ && !ended_ && session_.capacity() > 0; }
+  bool idle() const { return session_.open_streams() == 0; }
+  void carry(pooled_exchange& request, const std::vector<http2::field>& fields, bool end);
+
+  http2::client_session& session() { return session_; }
+  void mark() { pump_.mark(); }
+
+ private:
+  // http2::client_events
+  void response_started(http2::stream& on, const http2::response_head& head, bool end) override;
+  void response_trailers(http2::stream& on, const http2::response_head& trailers) override;
+  void data(http2::stream& on, core::bytes payload, bool end) override;
+  void sent(http2::stream& on, std::size_t bytes) override;
+  void closed(http2::stream& on, http2::code why, bool by_peer) override;
+  void unprocessed(http2::stream& on) override;
+  void going_away(http2::code why) override;
+  void ping_answered() override { suspect_ = false; }
+
+  void received(core::bytes in) override;
+  core::bytes output() override { return session_.output(); }
+  void output_taken() override { session_.output_taken(); }
+  void output_drained() override;
+  void output_failed(core::error_code why) override;
+
+  responder& release(http2::stream& on);
+  void lost(core::error_code why);
+
+  pool& home_;
+  std::unique_ptr<net::stream> stream_;
+  http2::client_session session_;
+  net::output_pump pump_;
+  core::clock::time_point born_, retire_at_, last_received_, last_busy_, ping_sent_{};
+  bool answered_since_ping_ = true;   // HEADERS or DATA came since our last PING (passage 15)
+  bool suspect_ = false, ended_ = false, lost_ = false;
+};
+
+}  // namespace sallyport::upstream

@@ -1,0 +1,20 @@
+"""Where things are: the program, the virtual environments, the repository."""
+
+import os
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+BUILD = Path(os.environ.get("SALLYPORT_BUILD", REPOSITORY / "build")).resolve()
+VENVS = Path(os.environ.get("SALLYPORT_VENVS", REPOSITORY / "build" / "venv")).resolve()
+PROGRAM = BUILD / "sallyport"
+GUIDE = REPOSITORY / "tests" / "demo" / "guide.py"
+START_MILVUS = REPOSITORY / "tests" / "tools" / "start_milvus.py"
+GRPC_BACKEND = Path(__file__).resolve().parent / "grpc_backend.py"
+
+
+def python_of(venv: str) -> Path:
+    """The Python of a virtual environment (lite, py24, py26, py30, milvus235, tests); `./dev test` makes them."""
+    path = VENVS / venv / "bin" / "python"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing: ./dev test makes the virtual environments, or set SALLYPORT_VENVS")
+    return path
