@@ -146,7 +146,8 @@ class Check:
         if "co_spawn" in text and not re.match(r"(?:src|include/sallyport)/core/task_group\.", path):
             bare = without_comments_and_literals(text)
             for found in CO_SPAWN.finditer(bare):
-                self.fault(path, line_of(bare, found.start()), "co_spawn stands in core::task_group alone: spawn the task in a task_group, which awaits its end")
+                self.fault(path, line_of(bare, found.start()),
+                           "co_spawn stands in core::task_group alone: spawn the task in a task_group, which awaits its end")
 
     @staticmethod
     def includes(text):

@@ -28,46 +28,48 @@ using protocol = asio::local::stream_protocol;
 using unix_socket = asio::basic_stream_socket<protocol, core::executor>;
 using unix_acceptor = asio::basic_socket_acceptor<protocol, core::executor>;
 
-// Joins the handler's answer, from whatever thread and however late, with the connection that waits for it. The mutex orders "the
-// connection has gone" before or after "the answer is posted": nothing is posted to a worker whose connection no longer exists.
-struct rendezvous {
-  explicit rendezvous(core::executor on) : worker(on), wake(on, core::timer::time_point::max()) {}
-  std::mutex mutex;
-  bool waiting = true;
-  core::executor worker;
-  core::timer wake;                    // the worker's
-  std::optional<json::object> answer;  // the worker's
-};
-
+// Where a connection waits for the handler's answer, which may come from any thread and however late: after the connection has ended, after
+// the worker itself has. So the handler holds only `shared`, whose mutex orders "the connection has gone" before or after "the answer is
+// posted"; nothing is posted to a worker that no longer exists, and nothing of the worker's outlives it.
 class answer_slot {
  public:
-  explicit answer_slot(core::executor on) : shared_(std::make_shared<rendezvous>(on)) {}
+  explicit answer_slot(core::executor on) : shared_(std::make_shared<shared>(on, this)), wake_(on, core::timer::time_point::max()) {}
   answer_slot(const answer_slot&) = delete;
   answer_slot& operator=(const answer_slot&) = delete;
   ~answer_slot() {
     const std::lock_guard lock(shared_->mutex);
-    shared_->waiting = false;
+    shared_->open = false;
+    shared_->slot = nullptr;
   }
 
   std::function<void(json::object)> filler() {
-    return [shared = shared_](json::object answer) {
-      const std::lock_guard lock(shared->mutex);
-      if (!shared->waiting) return;
-      shared->waiting = false;  // a second answer is a bug of the handler's that changes nothing
-      asio::post(shared->worker, [shared, answer = std::move(answer)]() mutable {
-        shared->answer = std::move(answer);
-        shared->wake.cancel();
+    return [to = shared_](json::object answer) {
+      const std::lock_guard lock(to->mutex);
+      if (!std::exchange(to->open, false)) return;  // a second answer is a bug of the handler's that changes nothing
+      asio::post(to->worker, [to, answer = std::move(answer)]() mutable {
+        if (!to->slot) return;
+        to->slot->answer_ = std::move(answer);
+        to->slot->wake_.cancel();
       });
     };
   }
 
   core::task<core::result<json::object>> taken() {
-    while (!shared_->answer) co_await shared_->wake.async_wait(core::await);
-    co_return std::move(*shared_->answer);
+    while (!answer_) co_await wake_.async_wait(core::await);
+    co_return std::move(*answer_);
   }
 
  private:
-  std::shared_ptr<rendezvous> shared_;
+  struct shared {
+    shared(core::executor on, answer_slot* waiting) : worker(on), slot(waiting) {}
+    std::mutex mutex;
+    bool open = true;
+    core::executor worker;
+    answer_slot* slot;  // the worker's: read and written on its thread alone
+  };
+  std::shared_ptr<shared> shared_;
+  core::timer wake_;
+  std::optional<json::object> answer_;
 };
 
 json::object refusal(std::string_view code, std::string_view text) {

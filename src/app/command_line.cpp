@@ -25,6 +25,20 @@ std::string extras_of(const CLI::App& app) {
   return shown.empty() ? "an argument too many" : "unknown option " + shown;
 }
 
+// CLI11 says of an unknown command only that one is required.
+std::string unknown_command(const CLI::App& app, const std::vector<std::string>& arguments) {
+  const CLI::App* at = &app;
+  std::string path;
+  for (const std::string& word : arguments) {
+    if (word.starts_with("-")) return {};
+    path += (path.empty() ? "" : " ") + word.substr(0, 40);
+    const auto below = at->get_subcommands([&word](const CLI::App* one) { return one->check_name(word); });
+    if (below.empty()) return at->get_require_subcommand_min() > 0 ? "unknown command " + path : std::string();
+    at = below.front();
+  }
+  return {};
+}
+
 void files_option(CLI::App& to, std::vector<std::string>& into, bool one_each) {
   auto* option = to.add_option("-c,--config", into, "configuration file; several: later ones over earlier ones")->type_name("FILE");
   if (one_each) option->allow_extra_args(false);  // a name follows: -c FILE NAME
@@ -131,7 +145,8 @@ int parse_and_dispatch(const std::vector<std::string>& arguments, surroundings& 
     complain(around, extras_of(app), hint);
     return bad_request;
   } catch (const CLI::RequiredError& e) {
-    complain(around, arguments.empty() ? "no command" : e.what(), hint);
+    const std::string unknown = unknown_command(app, arguments);
+    complain(around, arguments.empty() ? "no command" : unknown.empty() ? e.what() : unknown, hint);
     return bad_request;
   } catch (const CLI::ParseError& e) {
     complain(around, e.what(), hint);

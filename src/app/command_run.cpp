@@ -19,7 +19,6 @@ int command_run(const config::sources& from, surroundings& around) {
     return not_started;
   }
   for (const config::problem& p : loaded.problems) log.warning("configuration_warning", {{"text", config::to_text(p)}});
-  for (const std::string& sentence : config::unsafe_in_force(*loaded.value)) log.warning("unsafe_setting", {{"text", sentence}});
   return around.serve(*loaded.value, log);
 }
 

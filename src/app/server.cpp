@@ -64,6 +64,7 @@ class running_server {
   telemetry::logger& log_;
   asio::io_context io_{1};  // signals and the admin socket: the main thread
   core::task_group tasks_{io_.get_executor()};
+  asio::basic_signal_set<core::executor> signals_{io_.get_executor(), SIGTERM, SIGINT};   // before anything is opened: none is missed
   std::vector<std::shared_ptr<const tls::context>> contexts_;  // one a listener; nullptr: plaintext
   std::shared_ptr<net::admission> gatekeeper_;
   std::shared_ptr<auth::hashing_pool> hashing_;
@@ -120,6 +121,7 @@ int running_server::open_listeners() {
     workers_.push_back(std::make_unique<proxy::worker>(parts));
     for (std::size_t i = 0; i < settings_.listeners.size(); ++i) {
       auto& on = listeners_.emplace_back(settings_.listeners[i]);
+      on.address.alone = w == 0;
       if (w > 0) on.address.port = ports_[i];  // port 0: the system chose it for the first worker
       const auto bound = workers_.back()->listen(on, contexts_[i]);
       if (!bound) return complain(cannot_start, bound.error().text);
@@ -169,12 +171,11 @@ core::task<void> running_server::warn_hourly() {
 }
 
 core::task<void> running_server::watch_signals() {
-  asio::basic_signal_set<core::executor> signals(io_.get_executor(), SIGTERM, SIGINT);
-  const auto [error, number] = co_await signals.async_wait(core::await);
+  const auto [error, number] = co_await signals_.async_wait(core::await);
   if (error) co_return;
   log_.info("draining", {{"signal", number}, {"limit_ms", settings_.limits.drain.count()}});
   for (const auto& w : workers_) w->drain();
-  const auto [again, second] = co_await signals.async_wait(core::await);
+  const auto [again, second] = co_await signals_.async_wait(core::await);
   if (again) co_return;
   log_.warning("ending_at_once", {{"signal", second}});
   for (const auto& w : workers_) w->abandon();

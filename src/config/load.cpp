@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <tuple>
 
 extern char** environ;
@@ -63,10 +64,11 @@ void add_variable(const std::string& name, const std::string& value, node& merge
   if (found == keys().end()) {
     std::vector<std::string> names;
     for (const key& k : keys())
-      if (is_settable(k)) names.push_back(variable_of(k.at));
-    const auto near = meant(name, {names.begin(), names.end()});
-    problems.push_back(fault_at(at, "no key is set by this variable",
-                                near.empty() ? "lists are set in a file" : "did you mean " + std::string(near) + "?"));
+      if (is_settable(k)) names.push_back(variable_of(k.at).substr(prefix.size()));
+    const auto near = meant(std::string_view(name).substr(prefix.size()), {names.begin(), names.end()});
+    problems.push_back(
+        fault_at(at, "no key is set by this variable",
+                 near.empty() ? "lists are set in a file" : "did you mean " + std::string(prefix) + std::string(near) + "?"));
     return;
   }
   node made;
@@ -91,11 +93,15 @@ void add_variable(const std::string& name, const std::string& value, node& merge
 
 // In the order of the files as they were named, each from top to bottom; what has no place comes last.
 void sort(std::vector<problem>& problems, const std::vector<std::string>& files) {
-  const auto rank = [&](const problem& p) {
+  // (std::stable_sort is deprecated by its own library's buffer, as clang sees it; equal keys of a multimap keep their order.)
+  std::multimap<std::tuple<std::size_t, int, int>, problem> in_order;
+  for (problem& p : problems) {
     const auto file = static_cast<std::size_t>(std::find(files.begin(), files.end(), p.file) - files.begin());
-    return std::tuple(p.file.empty() ? files.size() + 1 : file, p.line, p.column);
-  };
-  std::stable_sort(problems.begin(), problems.end(), [&](const problem& a, const problem& b) { return rank(a) < rank(b); });
+    const std::tuple rank(p.file.empty() ? files.size() + 1 : file, p.line, p.column);
+    in_order.emplace(rank, std::move(p));
+  }
+  problems.clear();
+  for (auto& [rank, p] : in_order) problems.push_back(std::move(p));
 }
 
 // The flag, else the key, else nothing.

@@ -4,6 +4,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 
 #include <exception>
 
@@ -14,8 +15,11 @@ void task_group::spawn(task<void> work) {
   auto& signal = running_.emplace_back();
   auto at = std::prev(running_.end());
   auto ended = [this, at](std::exception_ptr failure) {
-    running_.erase(at);
-    if (running_.empty()) idle_.cancel();
+    // Asio posts what cancel() emits when it is called outside the worker's run: the signal has to be there until that has been handled.
+    asio::post(executor_, [this, at] {
+      running_.erase(at);
+      if (running_.empty()) idle_.cancel();
+    });
     if (!failure) return;
     try {
       std::rethrow_exception(failure);
@@ -29,8 +33,7 @@ void task_group::spawn(task<void> work) {
 
 void task_group::cancel() {
   closed_ = true;
-  // A cancelled task may end inside emit and take its entry out of the list.
-  for (auto at = running_.begin(); at != running_.end();) (at++)->emit(asio::cancellation_type::terminal);
+  for (auto& signal : running_) signal.emit(asio::cancellation_type::terminal);
 }
 
 task<void> task_group::joined() {

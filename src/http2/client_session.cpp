@@ -46,6 +46,7 @@ stream& client_session::open(const std::vector<field>& fields, bool end, void* o
   s.owner = owner;
   write_headers(s.id, fields, end);
   s.local_ended = end;
+  s.asked_for_head = std::any_of(fields.begin(), fields.end(), [](const field& f) { return f.id == known::method && f.value == "HEAD"; });
   return s;
 }
 
@@ -86,6 +87,11 @@ void client_session::response(stream& s, bool end) {
     return;
   }
   s.head_received = true;
+  // RFC 9113 8.1.1: a length that does not come true is half an answer, unless there is no content by definition.
+  if (!s.asked_for_head && head.status != 204 && head.status != 304) {
+    s.content_length = head.content_length;
+    if (end && head.content_length > 0) return stream_error(s.id, &s, code::protocol_error);
+  }
   s.remote_ended = end;
   if (s.owner) handler_.response_started(s, head, end);
   if (s.remote_ended) finish_if_done(s);

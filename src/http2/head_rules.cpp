@@ -1,6 +1,7 @@
 #include "head_rules.hpp"
 
 #include <array>
+#include <utility>
 
 namespace sallyport::http2 {
 namespace {
@@ -66,11 +67,17 @@ bool read_number(std::string_view text, std::int64_t& value) {
   return true;
 }
 
+// More than one are borne when they are equal (RFC 9110 8.6).
+bool read_content_length(const field& f, std::int64_t& value) {
+  const auto before = value;
+  return read_number(f.value, value) && (before < 0 || before == value);
+}
+
 struct seen {
   unsigned pseudo = 0;   // bit per known::
   bool regular = false;
   std::string_view host;
-  bool has_host = false;
+  bool has_host = false, has_content_type = false;
 };
 
 bool read_pseudo(const field& f, seen& so_far, request_head& head) {
@@ -90,12 +97,9 @@ bool read_regular(const field& f, seen& so_far, request_head& head) {
   so_far.regular = true;
   if (is_connection_field(f)) return false;
   switch (f.id) {
-    case known::content_length: {
-      const auto before = head.content_length;
-      return read_number(f.value, head.content_length) && (before < 0 || before == head.content_length);
-    }
+    case known::content_length: return read_content_length(f, head.content_length);
     case known::content_type:
-      if (!head.content_type.empty()) return false;
+      if (std::exchange(so_far.has_content_type, true)) return false;
       head.content_type = f.value;
       return true;
     case known::host:
@@ -142,6 +146,7 @@ bool read_response_head(const std::vector<field>& fields, response_head& head) {
     if (!bytes_are_valid(f) || is_connection_field(f)) return false;
     if (!is_pseudo(f.id)) {
       regular = true;
+      if (f.id == known::content_length && !read_content_length(f, head.content_length)) return false;
       continue;
     }
     std::int64_t status = 0;

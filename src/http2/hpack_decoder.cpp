@@ -1,3 +1,4 @@
+#include "head_rules.hpp"
 #include "hpack.hpp"
 
 #include <sallyport/core/expect.hpp>
@@ -47,7 +48,7 @@ hpack_decoder::verdict hpack_decoder::decode(core::bytes block, const limits& wi
         at += nv.namelen + nv.valuelen;
         into.fields.push_back({name, value, identify(name), (nv.flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0});
       } else if (into.fields.size() < within.header_fields + 1 && text_of(nv.name, nv.namelen) == "content-type" &&
-                 text_of(nv.value, nv.valuelen).starts_with("application/grpc")) {
+                 is_grpc(text_of(nv.value, nv.valuelen))) {
         // Late as it comes, it decides in which protocol's words the refusal is.
         into.fields.push_back(make_field(known::content_type, "content-type", "application/grpc"));
       }

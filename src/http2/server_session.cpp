@@ -90,8 +90,16 @@ void server_session::send_trailers(stream& on, const std::vector<field>& fields)
 }
 
 void server_session::stop_request(stream& on) {
-  if (on.waiting) on.reset_waits = true;
-  else reset(on, code::no_error);
+  if (on.waiting)
+    on.reset_waits = true;
+  else
+    stopped_.push_back(on.id);
+}
+
+void server_session::before_output() {
+  for (const auto id : stopped_)
+    if (auto* s = find(id); s && !s->remote_ended) reset(*s, code::no_error);
+  stopped_.clear();
 }
 
 void server_session::begin_shutdown() {

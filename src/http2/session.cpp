@@ -84,6 +84,12 @@ void session::remove(stream& s) {
 }
 
 void session::finish_if_done(stream& s) {
+  if (role_ == side::client && s.remote_ended && !s.local_ended && !s.owner) {
+    // An orphan that was answered (passage 18): its slot comes back, and no reset is spent on it.
+    unqueue(s);
+    s.waiting.reset();
+    end_stream_now(s);
+  }
   if (s.remote_ended && s.local_ended && !s.waiting && !s.trailers) remove(s);
 }
 
@@ -155,8 +161,9 @@ void session::write_rst(std::uint32_t id, code why) { put32(frame(4, rst_stream_
 void session::write_window_update(std::uint32_t id, std::uint32_t bytes) { put32(frame(4, window_update_frame, no_flags, id), bytes); }
 
 void session::write_goaway(std::uint32_t last_id, code why, std::string_view reason) {
+  goaway_id_ = std::min(goaway_id_, last_id);   // RFC 9113 6.8: must not increase
   auto* at = frame(8 + reason.size(), goaway_frame, no_flags, 0);
-  put32(at, last_id);
+  put32(at, goaway_id_);
   put32(at + 4, static_cast<std::uint32_t>(why));
   if (!reason.empty()) std::memcpy(at + 8, reason.data(), reason.size());
 }
@@ -173,6 +180,7 @@ void session::ping() {
 }
 
 core::bytes session::output() {
+  before_output();
   if (line_) pump();
   return out_.view();
 }
@@ -201,6 +209,7 @@ void session::reset(stream& on, code why) {
 void session::stream_error(std::uint32_t id, stream* s, code why) {
   write_rst(id, why);
   remember_reset(id);
+  events_.stream_failed(id, why);
   if (s) {
     if (s->owner) events_.closed(*s, why, false);
     remove(*s);
@@ -212,8 +221,8 @@ void session::stream_error(std::uint32_t id, stream* s, code why) {
 std::size_t session::send_data(stream& on, core::bytes payload, bool end) {
   SALLYPORT_EXPECT(!on.local_ended);
   std::size_t taken = 0;
-  if (!on.waiting) {
-    // One copy, straight into the output, as long as windows and the mark allow.
+  if (!on.waiting && !line_) {
+    // One copy, straight into the output, as long as windows and the mark allow and nobody stands in line before it.
     while (taken < payload.size() && out_.size() < output_mark_bytes) {
       const auto room = std::min(on.send_window, connection_send_window_);
       if (room <= 0) break;
@@ -230,8 +239,11 @@ std::size_t session::send_data(stream& on, core::bytes payload, bool end) {
       if (on.local_ended) finish_if_done(on);
       return taken;
     }
-    on.waiting = std::make_unique<buffer>(out_.pool());
+  } else if (payload.empty() && !on.waiting) {
+    if (end) end_stream_now(on), finish_if_done(on);
+    return 0;
   }
+  if (!on.waiting) on.waiting = std::make_unique<buffer>(out_.pool());
   on.waiting->append(payload.subspan(taken));
   on.end_waits = end;
   on.local_ended = end;
@@ -299,8 +311,10 @@ void session::pump_one(stream& s) {
   connection_send_window_ -= static_cast<std::int64_t>(n);
   if (emptied) s.waiting.reset();
   if (!emptied && s.send_window > 0) queue(s);
+  // What the owner does when it is told may end the stream, or add to it: only an end that was there before is written here.
+  const bool ended = emptied && s.local_ended;
   if (s.owner) events_.sent(s, n);
-  if (emptied && s.local_ended) finish_sending(s);
+  if (ended && s.local_ended) finish_sending(s);
 }
 
 void session::finish_sending(stream& s) {
@@ -309,10 +323,7 @@ void session::finish_sending(stream& s) {
     s.trailers.reset();
   }
   s.end_waits = false;
-  if (s.reset_waits) {
-    reset(s, code::no_error);
-    return;
-  }
+  if (s.reset_waits && !s.remote_ended) return reset(s, code::no_error);
   finish_if_done(s);
 }
 

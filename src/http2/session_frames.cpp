@@ -11,6 +11,7 @@ namespace sallyport::http2 {
 
 void session::receive(core::bytes in, time_point now) {
   now_ = now;
+  if (in.empty()) return;
   if (preface_seen_ < client_preface.size() && role_ == side::server) in = take_preface(in);
   while (!in.empty() && !failed_) {
     if (data_left_) {
@@ -28,7 +29,7 @@ void session::receive(core::bytes in, time_point now) {
       const auto id = get32(in, 5) & id_mask;
       if (type == data_frame && !(flags & padded)) {
         in = in.subspan(frame_header_bytes);
-        handle_data_frame(flags, id, length);
+        handle_data_frame(flags, id, length, length);
         continue;
       }
       if (in.size() >= frame_header_bytes + length) {
@@ -50,7 +51,7 @@ void session::receive(core::bytes in, time_point now) {
     const auto id = get32(rest_, 5) & id_mask;
     if (type == data_frame && !(flags & padded)) {
       rest_.clear();
-      handle_data_frame(flags, id, length);
+      handle_data_frame(flags, id, length, length);
     } else if (rest_.size() == frame_header_bytes + length) {
       const auto whole = std::move(rest_);
       rest_ = {};
@@ -111,7 +112,15 @@ void session::count_connection(std::size_t bytes) {
   connection_uncredited_ = 0;
 }
 
-void session::handle_data_frame(std::uint8_t flags, std::uint32_t id, std::size_t length) {
+// RFC 9113 8.1.1: a frame that goes over the announced length, or ends short of it, is known by its header, and nothing of it is passed on.
+bool session::content_fits(const stream& s, std::size_t content, bool end) {
+  if (s.content_length < 0) return true;
+  const auto sum = s.content_received + static_cast<std::int64_t>(content);
+  return end ? sum == s.content_length : sum <= s.content_length;
+}
+
+// `length` counts against the windows, `content` is what of it is not padding.
+void session::handle_data_frame(std::uint8_t flags, std::uint32_t id, std::size_t length, std::size_t content) {
   if (id == 0) return fail(code::protocol_error, "DATA on stream 0");
   if (is_idle(id)) return fail(code::protocol_error, "DATA on an idle stream");
   count_connection(length);
@@ -129,16 +138,21 @@ void session::handle_data_frame(std::uint8_t flags, std::uint32_t id, std::size_
       s = nullptr;
     }
   }
-  data_stream_ = s;
   data_ends_ = (flags & end_stream) != 0;
+  if (s && !content_fits(*s, content, data_ends_)) {
+    stream_error(id, s, code::protocol_error);
+    s = nullptr;
+  }
+  data_stream_ = s;
   data_left_ = length;
   if (length == 0) data_payload({}, true);
 }
 
 void session::handle_padded_data(std::uint8_t flags, std::uint32_t id, core::bytes payload) {
-  if (payload.empty() || get8(payload, 0) >= payload.size()) return fail(code::protocol_error, "padding as long as the frame");
+  if (payload.empty()) return fail(code::frame_size_error, "DATA too short");
+  if (get8(payload, 0) >= payload.size()) return fail(code::protocol_error, "padding as long as the frame");
   const auto padding = std::size_t{get8(payload, 0)} + 1;
-  handle_data_frame(flags, id, payload.size());
+  handle_data_frame(flags, id, payload.size(), payload.size() - padding);
   if (failed_) return;
   data_left_ = 0;
   // Padding counts against the windows and is nobody's to pass on (RFC 9113 6.9.1).
@@ -151,7 +165,6 @@ void session::data_payload(core::bytes payload, bool last) {
   if (last) data_stream_ = nullptr;
   if (!s) return;
   s->content_received += static_cast<std::int64_t>(payload.size());
-  if (s->content_length >= 0 && s->content_received > s->content_length) return stream_error(s->id, s, code::protocol_error);
   const bool end = last && data_ends_;
   if (end && !take_end(*s)) return;
   if (!s->owner) credit(*s, payload.size());   // refused or answered already: what still comes is credited (passage 12)

@@ -33,6 +33,16 @@ core::result<std::vector<tcp::endpoint>> addresses_of(core::executor on, const l
   return all;
 }
 
+// SO_REUSEPORT would let a second instance of ours share the port unnoticed: a socket without it cannot be bound beside one that listens.
+error_code find_taken(core::executor on, const tcp::endpoint& at) {
+  core::tcp_acceptor probe(on);
+  error_code ec;
+  probe.open(at.protocol(), ec);
+  if (!ec) probe.set_option(asio::socket_base::reuse_address(true), ec);
+  if (!ec) probe.bind(at, ec);
+  return ec;
+}
+
 error_code bind_to(core::tcp_acceptor& acceptor, const tcp::endpoint& at) {
   error_code ec;
   acceptor.open(at.protocol(), ec);
@@ -72,7 +82,8 @@ core::outcome<std::unique_ptr<listener>> listener::open(core::executor on, const
   error_code last = asio::error::host_not_found;
   for (const auto& place : *places) {
     core::tcp_acceptor acceptor(on);
-    last = bind_to(acceptor, place);
+    last = settings.alone ? find_taken(on, place) : error_code();
+    if (!last) last = bind_to(acceptor, place);
     if (!last) {
       return std::unique_ptr<listener>(new listener(std::move(acceptor), settings.name, std::move(gatekeeper), handshakes, log));
     }

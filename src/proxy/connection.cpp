@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr std::int64_t connection_window_bytes = 16 * 1024 * 1024;   // passage 20
-constexpr auto linger = 2s;              // passage 7: a TCP reset would destroy the answers on their way
+constexpr auto linger_time = 2s;              // passage 7: a TCP reset would destroy the answers on their way
 constexpr auto goaway_round_trip = 1s;   // the second GOAWAY follows the PING's answer, or this
 constexpr auto settings_wait = 10s;      // attacks H25
 
@@ -53,12 +53,30 @@ core::task<bool> connection::pass_door_1() {
     const auto done = co_await core::with_deadline(std::move(handshake), around_.within.handshake);
     if (!done) {
       handshake_failed(done.error());
+      place_.handshake_done();
+      if (done.error() != core::asio::error::timed_out) co_await linger();
       co_return false;
     }
     identity_ = tls_->identity();
   }
   place_.handshake_done();
   co_return true;
+}
+
+// The alert, or the words, have to arrive: a client that is writing already would lose them to a reset.
+core::task<void> connection::linger() {
+  closing_ = true;
+  auto farewell = stream_->close();
+  (void)co_await core::with_deadline(std::move(farewell), linger_time);
+  auto rest = read_and_discard();
+  (void)co_await core::with_deadline(std::move(rest), linger_time);
+}
+
+core::task<core::result<core::progress>> connection::read_and_discard() {
+  for (;;) {
+    const auto got = co_await stream_->receive(*this);
+    if (!got || *got == core::progress::ended) co_return got;
+  }
 }
 
 void connection::handshake_failed(core::error_code why) {
@@ -159,6 +177,11 @@ void connection::sent(http2::stream& on, std::size_t bytes) { exchange_of(on)->r
 
 void connection::closed(http2::stream& on, http2::code, bool) { exchange_of(on)->client_gone(); }
 
+void connection::stream_failed(std::uint32_t id, http2::code why) {
+  around_.log.info("stream_failed", {{"reason", "malformed or out of order"}, {"code", name_of(why)}, {"stream", id}, {"peer", peer_.text()},
+                                     {"listener", door_.settings.address.name}});
+}
+
 void connection::first_permit() {
   if (std::exchange(permitted_, true)) return;
   session_->grow_connection_window(connection_window_bytes);
@@ -201,13 +224,13 @@ void connection::output_failed(core::error_code) {
 // Our last words are queued: they leave, then close_notify; then the client's bytes are read and discarded for up to two seconds.
 void connection::close_gracefully() {
   if (std::exchange(closing_, true)) return;
-  linger_until_ = core::clock::now() + linger;
+  linger_until_ = core::clock::now() + linger_time;
   pump_->mark();
 }
 
 core::task<void> connection::say_goodbye(std::shared_ptr<connection> self) {
   auto farewell = stream_->close();
-  (void)co_await core::with_deadline(std::move(farewell), linger);
+  (void)co_await core::with_deadline(std::move(farewell), linger_time);
   self.reset();
 }
 

@@ -51,6 +51,8 @@ class connection final : public http2::server_events, public net::receiver, publ
   void handshake_failed(core::error_code why);
   void log_handshake_failure(std::string_view reason);
   void forgot_tls();
+  core::task<void> linger();
+  core::task<core::result<core::progress>> read_and_discard();
   core::task<void> read();
   void start_session(core::bytes first);
   void wrong_protocol(opening kind);
@@ -64,6 +66,7 @@ class connection final : public http2::server_events, public net::receiver, publ
   void sent(http2::stream& on, std::size_t bytes) override;
   void closed(http2::stream& on, http2::code why, bool by_peer) override;
   void ping_answered() override;
+  void stream_failed(std::uint32_t id, http2::code why) override;
 
   void received(core::bytes in) override;
   core::bytes output() override { return session_ ? session_->output() : core::bytes{}; }

@@ -116,7 +116,7 @@ logger::~logger() try {
     const field fields[] = {{"of", event}, {"suppressed", count}};
     sink_->write(level::warning, "log_lines_suppressed", fields);
   });
-} catch (...) {
+} catch (...) {  // on purpose: only memory can run out here, and a line is not worth a program
 }
 
 void logger::write(level at, std::string_view event, std::initializer_list<field> fields) try {
@@ -127,7 +127,7 @@ void logger::write(level at, std::string_view event, std::initializer_list<field
   std::vector<field> all(fields);
   all.emplace_back("suppressed", *suppressed);
   sink_->write(at, event, all);
-} catch (...) {  // only memory can run out here, and a line is not worth a program
+} catch (...) {  // on purpose, as above
 }
 
 void logger::flush() { sink_->out.flush(); }

@@ -59,6 +59,11 @@ void connection::received(core::bytes in) {
   home_.dispatch();
 }
 
+// EOF and GOAWAY are read before anything is written (passage 14): a request on an idle connection that the backend has closed would be lost.
+bool connection::reads_first() { return !ended_ && idle() && stream_->has_input(); }
+
+bool connection::has_room() { return !suspect_ && !ended_ && session_.capacity() > 0 && !reads_first(); }
+
 void connection::carry(pooled_exchange& request, const std::vector<http2::field>& fields, bool end) {
   request.on = this;
   request.stream = &session_.open(fields, end, &request);
@@ -119,7 +124,8 @@ void connection::going_away(http2::code why) {
 }
 
 void connection::output_drained() {
-  if (session_.retiring() && idle()) abort();
+  if (session_.retiring() && idle()) return abort();
+  home_.dispatch();   // a reset has freed a slot, or the output is below its mark again
 }
 
 void connection::output_failed(core::error_code why) {

@@ -18,7 +18,8 @@ class connection final : public http2::client_events, public net::receiver, publ
   void sweep(core::clock::time_point now);
   void abort() noexcept;
 
-  bool has_room() const { return !suspect_ && !ended_ && session_.capacity() > 0; }
+  bool has_room();
+  bool reads_first();   // what has come decides whether it takes requests; it dispatches then
   bool idle() const { return session_.open_streams() == 0; }
   void carry(pooled_exchange& request, const std::vector<http2::field>& fields, bool end);
 
@@ -46,7 +47,7 @@ class connection final : public http2::client_events, public net::receiver, publ
   void lost(core::error_code why);
 
   pool& home_;
-  std::unique_ptr<net::stream> stream_;
+  std::unique_ptr<net::plain_stream> stream_;
   http2::client_session session_;
   net::output_pump pump_;
   core::clock::time_point born_, retire_at_, last_received_, last_busy_, ping_sent_{};

@@ -87,6 +87,8 @@ void pool::dispatch() {
 void pool::connect_if_wanted() {
   if (line_.empty() || connecting_ || stopped_ || connections_.size() >= settings_.connections) return;
   if (core::clock::now() < not_before_) return;
+  for (const auto& c : connections_)
+    if (c->reads_first()) return;
   connecting_ = true;
   around_.tasks.spawn(connect());
 }

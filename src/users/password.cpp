@@ -24,7 +24,8 @@ void prepare_sodium() {
 bool argon2id_matches(std::string_view password, std::string_view hash) {
   std::array<char, argon2id_hash_max_bytes + 1> text{};
   std::copy(hash.begin(), hash.end(), text.begin());
-  return crypto_pwhash_str_verify(text.data(), password.data(), password.size()) == 0;
+  // An empty view may have no address, which libsodium must not be given.
+  return crypto_pwhash_str_verify(text.data(), password.empty() ? "" : password.data(), password.size()) == 0;
 }
 
 // libcrypt is always asked for $2b$: its $2a$ carries a safety measure of Openwall's that makes other hashes than Go's and OpenBSD's $2a$
@@ -51,7 +52,7 @@ bool bcrypt_matches(std::string_view password, std::string_view hash) {
 std::string hash_password(std::string_view password) {
   prepare_sodium();
   std::array<char, crypto_pwhash_STRBYTES> text{};
-  const int failed = crypto_pwhash_str_alg(text.data(), password.data(), password.size(), wanted_cost.passes,
+  const int failed = crypto_pwhash_str_alg(text.data(), password.empty() ? "" : password.data(), password.size(), wanted_cost.passes,
                                            std::size_t{wanted_cost.memory_kib} * 1024, crypto_pwhash_ALG_ARGON2ID13);
   SALLYPORT_EXPECT(!failed);  // it fails for want of 19 MiB alone, where the program could not go on anyhow
   return text.data();

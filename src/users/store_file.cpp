@@ -31,19 +31,27 @@ bool exists(const std::string& path) {
   return ::lstat(path.c_str(), &found) == 0;
 }
 
+// What root makes in the service's folder, before the service's first start perhaps, must be the service's: it could not open it else.
+bool hand_to_owner_of_folder(int descriptor, const std::string& path) {
+  if (::geteuid() != 0) return true;
+  struct stat folder{};
+  return ::stat(folder_of(path).c_str(), &folder) == 0 && ::fchown(descriptor, folder.st_uid, folder.st_gid) == 0;
+}
+
 }  // namespace
 
 core::outcome<presence> examine_file(const std::string& path) {
   struct stat found{};
-  if (::stat(path.c_str(), &found) != 0) {
+  if (::lstat(path.c_str(), &found) != 0) {
     if (errno != ENOENT) return failed("cannot be looked at", path);
-    if (exists(path)) return refused(ENOENT, "the users in " + path + ": a symbolic link that leads nowhere");
     for (const char* rest : {"-wal", "-journal"})
       if (exists(path + rest))
         return refused(ENOENT, "the users in " + path + ": the file is gone, but " + path + rest +
                                    " is there: restore the file, or remove both to begin with root alone");
     return presence::absent;
   }
+  // A link in a folder of somebody else's could lead root to any file.
+  if (S_ISLNK(found.st_mode)) return refused(ELOOP, "the users in " + path + ": a symbolic link: name the file itself");
   if (!S_ISREG(found.st_mode)) return refused(EINVAL, "the users in " + path + ": not a regular file");
   if (found.st_uid != ::geteuid() && ::geteuid() != 0)
     return refused(EPERM, "the users in " + path + ": the file belongs to user id " + std::to_string(found.st_uid) + ", not to us");
@@ -66,7 +74,9 @@ core::outcome<core::progress> make_folder_of(const std::string& path) {
 core::outcome<core::progress> make_private_file(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (descriptor < 0) return failed("the file cannot be made", path);
+  const bool handed = hand_to_owner_of_folder(descriptor, path);
   ::close(descriptor);
+  if (!handed) return failed("the file cannot be given to the owner of its folder", path);
   return core::progress::done;
 }
 
@@ -88,6 +98,7 @@ core::outcome<lock_file> lock_file::take(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (descriptor < 0) return failed("the lock cannot be opened", path);
   lock_file lock(descriptor);
+  if (!hand_to_owner_of_folder(descriptor, path)) return failed("the lock cannot be given to the owner of its folder", path);
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return failed("cannot be locked", path);
     char holder[24] = {};

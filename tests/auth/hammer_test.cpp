@@ -66,11 +66,12 @@ BOOST_FIXTURE_TEST_CASE(no_request_passes_with_a_password_whose_change_was_answe
     for (int i = 1; i <= 200; ++i) {
       BOOST_TEST(!users.reset_password("alice", "password " + std::to_string(i)));
       answered = i;
+      for (const int before = admitted; admitted == before;) std::this_thread::yield();
     }
   };
   run(attempt, change);
   BOOST_TEST(violations == 0);
-  BOOST_TEST(admitted > 200);
+  BOOST_TEST(admitted >= 200);
 }
 
 BOOST_FIXTURE_TEST_CASE(no_request_passes_for_a_user_whose_drop_was_answered_before_it_began, hammered) {

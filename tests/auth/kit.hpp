@@ -17,8 +17,10 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
+#include <variant>
 
 namespace sallyport::auth {
 
@@ -31,6 +33,24 @@ inline std::string base64(const std::string& bytes) {
   text.resize(static_cast<std::size_t>(length));
   return text;
 }
+
+// Milvus/bcrypt of cost 4, as Milvus itself makes them.
+inline constexpr const char* bcrypt_of_milvus = "$2a$04$/OK.fbVrR/bpIqNJ5ianF.KR5.PHAK3GlP3WDkvsl1WRNCvU7DCVK";
+inline const std::string root = base64("root:Milvus");
+
+using settled = std::variant<permit, denial>;
+
+inline denial why(const settled& verdict) {
+  BOOST_REQUIRE(std::holds_alternative<denial>(verdict));
+  return std::get<denial>(verdict);
+}
+
+inline permit passed(const settled& verdict) {
+  BOOST_REQUIRE(std::holds_alternative<permit>(verdict));
+  return std::get<permit>(verdict);
+}
+
+inline bool is_pending(const gate::verdict& v) { return std::holds_alternative<gate::pending>(v); }
 
 struct told_waiter final : waiter {
   std::optional<permit> passed;
@@ -123,14 +143,16 @@ class worker {
     facts.source = source;
     return gate_->admit(facts, remembered, who);
   }
+  // Not by BOOST_REQUIRE: Boost.Test's log is for the main thread alone.
   void until(const std::function<bool()>& reached) {
-    while (!reached()) BOOST_REQUIRE(context_.run_one_for(std::chrono::seconds(60)) == 1);
+    while (!reached())
+      if (context_.run_one_for(std::chrono::seconds(60)) == 0) throw std::runtime_error("nothing happened for a minute");
   }
   // All that is ready now, and nothing that would have to be waited for.
   void turn() { context_.poll(); }
 
   // A request from its beginning to its verdict, on a connection of its own or on one that has been used before.
-  std::variant<permit, denial> settle(const std::string& value, memo& remembered) {
+  settled settle(const std::string& value, memo& remembered) {
     told_waiter who;
     auto verdict = admit(value, who, remembered);
     if (auto* passed = std::get_if<permit>(&verdict)) return std::move(*passed);
@@ -139,9 +161,14 @@ class worker {
     if (who.passed) return *who.passed;
     return *who.why;
   }
-  std::variant<permit, denial> settle(const std::string& value) {
+  settled settle(const std::string& value) {
     memo fresh;
     return settle(value, fresh);
+  }
+  // A connection that has passed with this token and, at its second request, remembers so.
+  permit settle_twice(const std::string& value, memo& remembered) {
+    passed(settle(value, remembered));
+    return passed(settle(value, remembered));
   }
   bool passes(const std::string& value) { return std::holds_alternative<permit>(settle(value)); }
 

@@ -141,8 +141,9 @@ BOOST_FIXTURE_TEST_CASE(serial_numbers_are_random_and_the_last_one_is_kept_for_o
   init();
   std::set<std::string> serials;
   for (const char* name : {"ca.pem", "server.pem", "client.pem"}) {
-    const auto serial = X509_get0_serialNumber(pem(name).get());
-    serials.insert(serial_of(pem(name).get()));
+    const auto read = pem(name);
+    const auto serial = X509_get0_serialNumber(read.get());
+    serials.insert(serial_of(read.get()));
     // 159 random bits are shorter than 128 once in 2^31 times.
     BOOST_TEST(ASN1_STRING_length(serial) >= 16);
     BOOST_TEST(ASN1_STRING_length(serial) <= 20);

@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_type_is_told_with_the_right_one) {
       {"log: {level: warn}\n", "F/c.yaml:1:14: error: 'log.level' must be trace, debug, info, warning, error, off, not 'warn'\n"},
       {"log: {format: jason}\n", "F/c.yaml:1:15: error: 'log.format' must be text, json, not 'jason' (did you mean json?)\n"},
       {"log: {file: ''}\n", "F/c.yaml:1:13: error: 'log.file' is empty (give it a value, or remove the key)\n"},
-      {"log: {file: \"a\\0b\"}\n", "F/c.yaml:1:13: error: 'log.file' holds a NUL (take the \\\\0 out)\n"},
+      {"log: {file: \"a\\0b\"}\n", "F/c.yaml:1:13: error: 'log.file' holds a NUL (take the \\0 out)\n"},
       {"users: {store: users.db}\n",
        "F/c.yaml:1:16: error: 'users.store' must be sqlite:PATH, not 'users.db' (write sqlite:PATH, for example "
        "sqlite:/var/lib/sallyport/users.db)\n"},
@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(what_a_later_version_brings_is_told_from_what_is_unknown) {
       {before + "127.0.0.1:1\n  health: public\n" + backend,
        "F/c.yaml:5:11: error: 'listeners[].health': public is not in this version (use token)\n"},
       {before + "127.0.0.1:1\n" +
-           "backends: [{name: b, endpoints: ['127.0.0.1:1', '127.0.0.1:2'], rest: http1, credentials: {user: svc}}]\n",
+           "backends: [{name: b, endpoints: ['127.0.0.1:3', '127.0.0.1:2'], rest: http1, credentials: {user: svc}}]\n",
        "F/c.yaml:5:49: error: several endpoints of one backend are not in this version (name exactly one)\n"
        "F/c.yaml:5:65: error: 'backends[].rest' is not in this version (leave it out; REST is not forwarded yet)\n"
        "F/c.yaml:5:91: error: 'backends[].credentials' with a service credential is not in this version (use strip or forward)\n"},

@@ -76,7 +76,7 @@ class Child:
         libc = ctypes.CDLL(None)
         ending = None if stays else lambda: libc.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG: ends with us whatever happens
         with open(log, "wb") as out:
-            self.child = subprocess.Popen([str(a) for a in arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+            self.child = subprocess.Popen([str(a) for a in arguments], env=surroundings(), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                                           start_new_session=stays, preexec_fn=ending)
         self.pid = self.child.pid
 
@@ -108,6 +108,11 @@ class Child:
             self.child.kill()
             self.child.wait()
             raise Failed(f"{self.name} did not end within {seconds} s of SIGTERM", f"its log is {self.log}") from None
+
+
+def surroundings() -> dict:
+    """The program reads SALLYPORT_… as settings, which those of this script are not."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SALLYPORT_")}
 
 
 def free_port() -> int:
@@ -150,7 +155,7 @@ class Demo:
         title("Setting up")
         print(f"   everything is in {self.folder}")
         with Working("certificates (sallyport certs init)"):
-            done = subprocess.run([PROGRAM, "certs", "init", self.folder / "certs"], capture_output=True, text=True)
+            done = subprocess.run([PROGRAM, "certs", "init", self.folder / "certs"], capture_output=True, text=True, env=surroundings())
             if done.returncode:
                 raise Failed(f"certs init ended with {done.returncode}: {(done.stderr or done.stdout).strip()}")
         lite_port = free_port()

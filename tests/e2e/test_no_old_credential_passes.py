@@ -12,6 +12,7 @@ import time
 import pytest
 
 from support import h2raw
+from support.backends import free_port
 from support.h2raw import Connection, request_head, token
 from support.protobuf import SERVICE, create_credential, delete_credential, encoded, select_user, status, update_credential
 
@@ -165,3 +166,15 @@ def test_a_running_stream_ends_within_three_seconds(sallyport, grpc_backend, cha
         backend.wait_said("cancelled", since=mark, method="Hold", id="leaver")
         assert streams["stayer"] not in client.ended and not backend.said("cancelled", since=mark, id="stayer")
         assert client.call(SERVICE + "GetVersion", authorization=token("stayer:password")).grpc[0] == 0
+
+
+def test_the_call_that_changes_ones_own_password_is_answered(sallyport):
+    """It began with the password that it ends; the answer is the caller's all the same."""
+    program = sallyport(free_port())
+    with Connection(program.address, timeout=20) as client:
+        ok(client.call(SERVICE + "CreateCredential", create_credential("self", encoded("password-0")), authorization=ROOT))
+        for number in range(30):
+            old, new = f"password-{number}", f"password-{number + 1}"
+            answer = client.call(SERVICE + "UpdateCredential", update_credential("self", encoded(old), encoded(new)), authorization=token(f"self:{old}"))
+            assert answer.grpc == (0, "") and answer.message == b"", f"change {number}: {answer.frames}"
+        assert client.call(SERVICE + "SelectUser", select_user("self"), authorization=token("self:password-30")).grpc == (0, "")

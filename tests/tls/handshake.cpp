@@ -313,6 +313,9 @@ BOOST_FIXTURE_TEST_CASE(what_follows_the_last_handshake_message_in_one_segment_i
                              }));
   BOOST_REQUIRE(ends.drive([&] { return ends.accepted.has_value(); }));
   BOOST_REQUIRE((*ends.accepted == progress::done));
+  // Another connection of the worker uses the same buffers before the request is read.
+  pair other(worker, trust());
+  other.connect();
   collector& got = worker.gather();
   maybe& received = worker.fresh();
   worker.spawn(ends.server.receive(got), received);

@@ -1,14 +1,12 @@
-// A worker with one server session and a real OpenSSL client at the other end of a loopback connection, all in one thread: the client
-// works on memory BIOs, so that a test decides which bytes travel when. Nothing here sleeps; whatever should happen is driven until it did.
+// A server session and a real OpenSSL client at the other end of a loopback connection, all in one thread: the client works on memory
+// BIOs, so that a test decides which bytes travel when.
 #pragma once
 
-#include <sallyport/core/deadline.hpp>
-#include <sallyport/core/task_group.hpp>
 #include <sallyport/tls/session.hpp>
 
 #include <support/cert_mint.hpp>
+#include <support/worker.hpp>
 
-#include <boost/asio/post.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <openssl/err.h>
@@ -16,13 +14,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <chrono>
-#include <deque>
 #include <functional>
-#include <optional>
 #include <ostream>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace sallyport::tls {
@@ -32,22 +26,8 @@ inline std::ostream& operator<<(std::ostream& to, errc e) { return to << make_er
 namespace sallyport::tls::testing {
 
 namespace asio = core::asio;
-using core::progress;
-using answer = core::result<progress>;
-using maybe = std::optional<answer>;
-
-inline core::bytes bytes_of(std::string_view text) { return {reinterpret_cast<const std::byte*>(text.data()), text.size()}; }
-inline std::string text_of(core::bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-
-// Not all bytes alike, so that a lost, doubled or swapped record shows.
-inline std::string pattern(std::size_t size, unsigned seed = 1) {
-  std::string text(size, '\0');
-  for (auto& c : text) {
-    seed = seed * 1664525U + 1013904223U;
-    c = static_cast<char>(seed >> 24);
-  }
-  return text;
-}
+using namespace sallyport::support;
+using room = support::worker;
 
 struct client_options {
   const support::minted* certificate = nullptr;
@@ -168,82 +148,6 @@ class client {
   int descriptor_;
   std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> ctx_;
   std::unique_ptr<SSL, void (*)(SSL*)> ssl_;
-};
-
-// Keeps what was received.
-struct collector final : net::receiver {
-  std::string all;
-  int calls = 0;
-  std::function<void(core::bytes)> also;
-  void received(core::bytes some) override {
-    ++calls;
-    all += text_of(some);
-    if (also) also(some);
-  }
-};
-
-inline core::task<void> note(core::task<answer> work, maybe& into) { into = co_await std::move(work); }
-
-inline core::task<void> receive_all(session& from, net::receiver& to, maybe& last) {
-  for (;;) {
-    const answer got = co_await from.receive(to);
-    if (got && *got == progress::done) continue;
-    last = got;
-    co_return;
-  }
-}
-
-// One worker.
-struct room {
-  asio::io_context io{1};
-  net::workbench bench;
-  core::task_group tasks{io.get_executor()};
-  core::tcp_acceptor acceptor{io.get_executor(), {asio::ip::address_v4::loopback(), 0}};
-
-  // Whatever a test left waiting ends before what it refers to goes.
-  ~room() { end(); }
-  void end() {
-    asio::post(io, [this] { tasks.cancel(); });  // on the worker's thread, as a task_group wants it
-    io.restart();
-    io.run();
-  }
-
-  // What tasks write into lives as long as they.
-  maybe& fresh() { return answers_.emplace_back(); }
-  collector& gather() { return collectors_.emplace_back(); }
-  void spawn(core::task<answer> work, maybe& into) { tasks.spawn(note(std::move(work), into)); }
-
-  std::pair<core::tcp_socket, int> connection(int buffer = 0) {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (buffer != 0) ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
-    const auto to = acceptor.local_endpoint();
-    BOOST_REQUIRE_EQUAL(::connect(fd, to.data(), static_cast<socklen_t>(to.size())), 0);
-    auto accepted = acceptor.accept();
-    if (buffer != 0) accepted.set_option(asio::socket_base::send_buffer_size(buffer));
-    accepted.set_option(asio::ip::tcp::no_delay(true));
-    const int on = 1;
-    ::setsockopt(fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, &on, sizeof on);
-    return {std::move(accepted), fd};
-  }
-
-  // Turns the worker, and `each` between, until `until` holds; false after ten seconds.
-  bool drive(const std::function<bool()>& until, const std::function<void()>& each = [] {}) {
-    const auto limit = core::clock::now() + std::chrono::seconds(30);
-    while (core::clock::now() < limit) {
-      each();
-      io.restart();
-      if (io.poll() == 0) {
-        io.restart();
-        io.run_one_for(std::chrono::milliseconds(1));
-      }
-      if (until()) return true;
-    }
-    return false;
-  }
-
- private:
-  std::deque<maybe> answers_;
-  std::deque<collector> collectors_;
 };
 
 // A session of a context and its client, not yet shaken hands.

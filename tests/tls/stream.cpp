@@ -22,25 +22,6 @@ namespace {
 
 constexpr std::size_t mib = 1024 * 1024;
 
-// Writes as the proxy does: a plain call, and a coroutine that waits when it says blocked.
-core::task<void> send_all(session& to, std::string_view text, std::size_t piece, maybe& last) {
-  while (!text.empty()) {
-    const auto some = text.substr(0, piece);
-    text.remove_prefix(some.size());
-    answer sent = to.write(bytes_of(some));
-    if (sent && *sent == progress::blocked) {
-      BOOST_TEST(to.unsent() > 0U);
-      sent = co_await to.drained();
-    }
-    if (!sent) {
-      last = sent;
-      co_return;
-    }
-    BOOST_TEST(to.unsent() == 0U);
-  }
-  last = answer(progress::done);
-}
-
 // A connected pair of each version.
 template <class Body>
 void for_each_version(material& of, Body body, int buffer = 0) {
@@ -489,6 +470,7 @@ BOOST_FIXTURE_TEST_CASE(a_view_that_was_kept_beyond_the_call_dies_in_the_tests_o
   two.peer.write("secret of two");
   BOOST_REQUIRE(worker.drive([&] { return other.has_value(); }));
   if constexpr (POISONS) {
+    std::fflush(nullptr);
     const pid_t child = ::fork();
     if (child == 0) {
       if (std::freopen("/dev/null", "w", stderr) == nullptr) ::_exit(3);

@@ -17,6 +17,7 @@
 #include <iterator>
 #include <random>
 #include <string>
+#include <utility>
 
 namespace sallyport::users {
 namespace {
@@ -182,6 +183,24 @@ BOOST_AUTO_TEST_CASE(what_is_not_a_store_is_refused_and_left_as_it_is) {
   std::filesystem::remove(path);
   std::filesystem::create_symlink(folder.file("nowhere"), path);
   BOOST_TEST(mentions(open().error().text, "symbolic link"));
+  const auto link = std::exchange(path, folder.file("nowhere"));
+  BOOST_REQUIRE(open());
+  path = link;
+  BOOST_TEST(mentions(refusal(), "symbolic link"));
+}
+
+BOOST_AUTO_TEST_CASE(what_root_makes_belongs_to_the_owner_of_the_folder) {
+  const auto owner_of = [](const std::string& of) {
+    struct stat found{};
+    BOOST_REQUIRE(::stat(of.c_str(), &found) == 0);
+    return found.st_uid;
+  };
+  const auto where = folder.file("");
+  // Only root can; for anybody else the folder is ours already.
+  if (::geteuid() == 0) BOOST_REQUIRE(::chown(where.c_str(), 65534, 65534) == 0);
+  const auto opened = open();
+  BOOST_REQUIRE(opened);
+  for (const char* rest : {"", "-wal", ".lock"}) BOOST_TEST(owner_of(path + rest) == owner_of(where));
 }
 
 BOOST_AUTO_TEST_CASE(a_store_of_a_newer_program_is_refused) {

@@ -40,6 +40,7 @@ struct request_head {
 struct response_head {
   const std::vector<field>* fields = nullptr;
   std::uint32_t status = 0;   // 0: trailers
+  std::int64_t content_length = -1;
 };
 
 // Where a block is decoded to: one a worker, valid until the next block.

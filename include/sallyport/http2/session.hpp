@@ -40,6 +40,7 @@ struct stream {
   bool end_waits = false;             // END_STREAM follows the DATA that waits
   bool reset_waits = false;           // RST_STREAM(NO_ERROR) follows our END_STREAM: an answer before the request was whole (RFC 9113 8.1)
   bool head_received = false;         // client role: the final response head
+  bool asked_for_head = false;        // client role: a HEAD request, whose response has no content whatever its content-length says
   bool queued = false;                // in the line of streams with DATA to send
   std::uint8_t informational = 0;     // client role: 1xx so far
   std::unique_ptr<buffer> waiting;    // DATA that no window or room was there for; 64 KiB at most, for the other side's credit was withheld
@@ -55,6 +56,7 @@ class session_events {
   virtual void sent(stream& on, std::size_t bytes) = 0;               // DATA that had waited is in the output now
   virtual void closed(stream& on, code why, bool by_peer) = 0;        // reset: by the peer, or by us for its fault; gone after this call
   virtual void ping_answered() {}
+  virtual void stream_failed(std::uint32_t, code) {}   // we reset a stream for the peer's fault, told of or not: for the log
 
  protected:
   ~session_events() = default;
@@ -132,6 +134,7 @@ class session {
   virtual void on_settings() {}
   virtual void on_reset_budget_spent() = 0;
   virtual bool is_idle(std::uint32_t id) const = 0;
+  virtual void before_output() {}
 
   const std::vector<field>& block_fields() const;
   stream& open_stream(std::uint32_t id);
@@ -161,7 +164,7 @@ class session {
 
  private:
   void handle(std::uint8_t type, std::uint8_t flags, std::uint32_t id, core::bytes payload);
-  void handle_data_frame(std::uint8_t flags, std::uint32_t id, std::size_t length);
+  void handle_data_frame(std::uint8_t flags, std::uint32_t id, std::size_t length, std::size_t content);
   void handle_padded_data(std::uint8_t flags, std::uint32_t id, core::bytes payload);
   void handle_headers(std::uint8_t flags, std::uint32_t id, core::bytes payload);
   void handle_continuation(std::uint8_t flags, std::uint32_t id, core::bytes payload);
@@ -175,6 +178,7 @@ class session {
   bool take_header(core::bytes header);
   core::bytes take_preface(core::bytes in);
   void block_is_whole(core::bytes block);
+  static bool content_fits(const stream& s, std::size_t content, bool end);
   void data_payload(core::bytes payload, bool last);
   void count_connection(std::size_t bytes);
   void change_initial_window(std::uint32_t value);
@@ -217,6 +221,7 @@ class session {
   std::vector<std::uint32_t> resets_by_us_;    // a ring of the last 1,024, allocated when first needed
   std::size_t resets_by_us_at_ = 0;
   std::uint32_t forgotten_reset_ = 0;    // the highest id that the ring has lost
+  std::uint32_t goaway_id_ = 0x7fffffff; // the last id that our GOAWAYs named: never raised again
 
   std::size_t control_bytes_ = 0;
   token_bucket pings_;
@@ -245,6 +250,7 @@ class server_session final : public session {
   void send_head(stream& on, const std::vector<field>& fields, bool end);
   void send_trailers(stream& on, const std::vector<field>& fields);   // after the DATA that waits
   // An answer that is whole before the request is: RST_STREAM(NO_ERROR) after our END_STREAM, and what still comes is credited (passage 12).
+  // It leaves with the turn's output, unless the end of the request has come by then: a client that sent all at once sees one HEADERS alone.
   void stop_request(stream& on);
 
   // GOAWAY in two steps (RFC 9113 6.8): begin announces 2^31-1 and sends a PING; `finish_shutdown`, when that was answered or time is up, names the real last id.
@@ -259,10 +265,12 @@ class server_session final : public session {
   void on_goaway(std::uint32_t last_id, code why) override;
   void on_reset_budget_spent() override;
   bool is_idle(std::uint32_t id) const override { return (id & 1) == 0 || id > highest_peer_id_; }
+  void before_output() override;
   void trailers(stream& s, bool end);
   void count_oversize();
 
   server_events& handler_;
+  std::vector<std::uint32_t> stopped_;   // streams that were answered this turn before their request was whole
   enum class step { none, announced, finished } shutdown_ = step::none;
   std::uint32_t last_accepted_id_ = 0x7fffffff;
   std::uint32_t refused_ = 0;

@@ -78,6 +78,8 @@ struct listener_settings {
   std::string name;
   std::string host;        // an address, or a name that resolves to one
   std::uint16_t port = 0;  // 0: the system chooses; `local` tells
+  // The first listener of this process on the port: no other program may listen there, not even one that shares its ports (SO_REUSEPORT).
+  bool alone = false;
 };
 
 class listener {

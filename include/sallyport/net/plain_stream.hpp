@@ -15,6 +15,8 @@ class plain_stream final : public stream {
   core::result<core::progress> write(core::bytes data) override;
   core::task<core::result<core::progress>> drained() override;
   core::task<core::result<core::progress>> close() override;
+  // Bytes or the end of the peer's direction wait in the socket: whoever writes first may write to a connection that is closed already.
+  bool has_input();
   void abort() noexcept override;
   std::size_t unsent() const override { return outbox_.size(); }
 

@@ -1,7 +1,7 @@
 // The log: one line an event, `key=value` text or JSON, to standard error or a file. An event has a fixed name (snake_case, a stable code
 // that operators grep for) and fields; whatever a stranger sent is a field's value and is escaped, so that no client can forge a line.
-// A logger may be used from any thread; it never blocks longer than a write. Floods are bounded: each event name has a budget
-// (`burst`, refilled at `per_second`), and what is left out is counted in the next line as suppressed=N.
+// A logger may be used from any thread; it waits for a write at most, and drops what cannot be written (the program ignores SIGPIPE).
+// Floods are bounded: an event name has a budget (`burst`, refilled at `per_second`); the next line tells what was left out: suppressed=N.
 // Secrets have no way in: core::secret does not convert to a field.
 #pragma once
 

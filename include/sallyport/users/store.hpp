@@ -63,8 +63,9 @@ struct settings {
 
 class store {
  public:
-  // Opens or creates the file, takes the lock, makes `root` when there is none yet. Faults: locked by another process (with its pid),
-  // unreadable, not ours, corrupt: an existing file that cannot be used is never replaced.
+  // Opens the file, or creates one with `root` in it; takes the lock. (A store whose root was dropped stays without one: a restart must not
+  // bring its first password back.) Faults: locked by another process (with its pid), unreadable, not ours, corrupt: an existing file that
+  // cannot be used is never replaced.
   static core::outcome<std::unique_ptr<store>> open(const settings& s, telemetry::logger& log);
   ~store();  // finishes the change under way, answers the queued ones with closed
 

@@ -168,7 +168,19 @@ class Connection:
         try:
             self.socket.sendall(data)
         except (OSError, ssl.SSLError) as error:
-            raise Closed(str(error)) from error
+            raise Closed(self.last_alert() or str(error)) from error
+
+    def last_alert(self) -> str:
+        """Why the peer is gone, when that came before it went: a write fails first, and says nothing."""
+        try:
+            self.socket.settimeout(1)
+            while self.socket.recv(65_536):
+                pass
+        except ssl.SSLError as error:
+            return error.reason or ""
+        except OSError:
+            pass
+        return ""
 
     # Requests
 

@@ -26,6 +26,12 @@ def _unquoted(value: str) -> str:
     return _ESCAPE.sub(lambda m: chr(int(m[1][1:], 16)) if m[1][0] == "x" and len(m[1]) == 3 else plain.get(m[1], m[1]), value[1:-1])
 
 
+def surroundings(**more) -> dict:
+    """The environment of the program: ours without SALLYPORT_…, which it reads as settings (those of the tests among them are none)."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SALLYPORT_", "XDG_STATE_HOME", "STATE_DIRECTORY"))}
+    return kept | {name: str(value) for name, value in more.items()}
+
+
 def event_of(line: str):
     """A log line as a dict of its fields with `event` and `level`; None for anything else."""
     found = _LINE.match(line)
@@ -59,11 +65,12 @@ class Sallyport(Process):
             self.file.write_text(yaml.safe_dump(settings, sort_keys=False))
             command += ["-c", self.file]
         self.secrets = {"P@ssw0rd"}  # and whatever a test adds: none of them may ever be in the log
-        super().__init__([*command, *arguments], cwd=folder, env=os.environ | {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")})
+        super().__init__([*command, *arguments], cwd=folder, env=surroundings(HOME=folder))
         self.ports = {}
         if wait:
             for _ in range(len(settings["listeners"]) if settings else 1):
                 self._await_listener()
+            self.wait_event("ready", timeout=15)
 
     def _await_listener(self):
         def another(line):
@@ -136,10 +143,9 @@ def _without_roots_override():
         _libc.prctl(24, capability)  # PR_CAPBSET_DROP
 
 
-def command(*arguments, stdin=None, timeout=30, folder=None, environment=None, ordinary=False):
+def command(*arguments, stdin=None, timeout=30, folder=None, ordinary=False):
     """Runs `sallyport …` to its end: (exit code, standard output, standard error). `ordinary`: the modes of files bind it even as root."""
-    env = os.environ | {"HOME": str(folder or "/nonexistent")} | (environment or {})
-    env.pop("XDG_STATE_HOME", None)
-    done = subprocess.run([str(PROGRAM), *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=timeout, cwd=folder, env=env,
+    done = subprocess.run([str(PROGRAM), *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=timeout, cwd=folder,
+                          env=surroundings(HOME=folder or "/nonexistent"),
                           preexec_fn=_without_roots_override if ordinary and os.geteuid() == 0 else None)
     return done.returncode, done.stdout, done.stderr

@@ -1,0 +1,172 @@
+#include "builder.hpp"
+
+namespace sallyport::config {
+
+void builder::listeners() {
+  const auto flag = endpoint_flag(from_.listen, "--listen", true);
+  const node* whole = merged_.find("listeners");
+  if (!whole) {
+    if (from_.users_only) return;
+    if (milvus_ || !from_.backend.empty() || !from_.listen.empty()) return implied_listener(flag);
+    return complain(merged_.at, "'listeners' is missing", "see the examples, or pass --milvus-config FILE and --backend HOST:PORT");
+  }
+  const auto* items = list_below(merged_, "listeners");
+  if (!items) return;
+  if (items->empty() && !from_.users_only) complain(whole->at, "'listeners' is empty", "name at least one");
+  if (flag && items->size() != 1)
+    complain(of_flag("--listen"), "the configuration has " + std::to_string(items->size()) + " listeners", "set their addresses there");
+  std::set<std::string> taken;
+  for (std::size_t i = 0; i < items->size(); ++i)
+    listener((*items)[i], "listeners[" + std::to_string(i) + "]", taken, items->size() == 1 ? flag : std::nullopt);
+}
+
+void builder::implied_listener(const std::optional<host_port>& flag) {
+  bool sound = from_.listen.empty() || flag;
+  proxy::listener_settings made;
+  const host_port at = flag ? *flag : host_port{"127.0.0.1", 19530};
+  made.address = {"milvus", at.host, at.port};
+  s().origins["listeners[0].name"] = origin{origin::layer::built_in, {}, 0, 0, "milvus"};
+  s().origins["listeners[0].address"] =
+      flag ? origin_of(of_flag("--listen"), show(at)) : origin{origin::layer::built_in, {}, 0, 0, show(at)};
+  if (s().backends.size() == 1) {
+    made.backend = s().backends.front().name;
+    s().origins["listeners[0].backend"] = origin{origin::layer::built_in, {}, 0, 0, made.backend};
+  } else if (s().backends.size() > 1) {
+    complain(merged_.at, "several backends and no 'listeners' that choose one", "add 'listeners' to the configuration");
+  }
+  tls_of(nullptr, "listeners[0]", made, sound);
+  tokens_of(nullptr, "listeners[0]", made, sound);
+  s().listeners.push_back(std::move(made));
+  out_.sound.push_back(sound);
+}
+
+void builder::listener(const node& item, const std::string& path, std::set<std::string>& taken, const std::optional<host_port>& flag) {
+  if (item.is != node::kind::map) return;
+  bool sound = true;
+  proxy::listener_settings made;
+  made.address.name = name_at(item, path, taken, sound);
+  address_of(item, path, made, flag, sound);
+  if (const node* protocol = item.find("protocol");
+      protocol && protocol->text == "tcp" && !(item.find("tokens") && item.find("tokens")->text == "none"))
+    complain(protocol->at, "protocol tcp carries bytes, which have no tokens: 'tokens: required' cannot hold",
+             "connect asks for a password before the bytes, certificate_user for a certificate; both are not in this version");
+  scalar(&item, path, "protocol", &sound);
+  scalar(&item, path, "health", &sound);
+  tls_of(&item, path, made, sound);
+  tokens_of(&item, path, made, sound);
+  const node* backend = scalar(&item, path, "backend", &sound);
+  if (backend)
+    backend_of(*backend, made);
+  else if (!item.find("backend"))
+    complain(item.at, "'listeners[].backend' is missing", "name one of 'backends'");
+  s().listeners.push_back(std::move(made));
+  out_.sound.push_back(sound);
+}
+
+void builder::address_of(const node& item, const std::string& path, proxy::listener_settings& made, const std::optional<host_port>& flag,
+                         bool& sound) {
+  std::string why, hint;
+  const node* found = scalar(&item, path, "address", &sound);
+  std::optional<host_port> at = found ? parse_host_port(found->text, true, why, hint) : std::nullopt;
+  if (flag) {
+    at = flag;
+    s().origins[path + ".address"] = origin_of(of_flag("--listen"), show(*flag));
+    sound = true;
+  } else if (!found && !item.find("address")) {
+    complain(item.at, "'listeners[].address' is missing", "for example address: 127.0.0.1:19530");
+  }
+  sound = sound && at;
+  if (!at) return;
+  made.address.host = at->host;
+  made.address.port = at->port;
+}
+
+void builder::backend_of(const node& named, proxy::listener_settings& made) {
+  made.backend = named.text;
+  std::vector<std::string_view> names;
+  for (const auto& b : s().backends) names.push_back(b.name);
+  if (std::find(names.begin(), names.end(), named.text) != names.end() || !list_below(merged_, "backends")) return;
+  const auto near = meant(named.text, names);
+  complain(named.at, "no backend is called '" + named.text.substr(0, 80) + "'",
+           near.empty() ? "it must be the name of one of 'backends'" : "did you mean '" + std::string(near) + "'?");
+}
+
+void builder::tokens_of(const node* item, const std::string& path, proxy::listener_settings& made, bool& sound) {
+  word(item, path, "tokens", made.tokens, {auth::tokens::required, auth::tokens::none}, &sound);
+  if ((item && item->find("tokens")) || !milvus_ || !milvus_->authorization_enabled) return;
+  made.tokens = milvus_->authorization_enabled->value ? auth::tokens::required : auth::tokens::none;
+  s().origins[path + ".tokens"] = origin_of(milvus_->authorization_enabled->at, made.tokens == auth::tokens::none ? "none" : "required");
+}
+
+void builder::tls_of(const node* item, const std::string& path, proxy::listener_settings& made, bool& sound) {
+  const node* block = item ? item->find("tls") : nullptr;
+  if (!block) return milvus_tls(path, made, sound);
+  if (block->is != node::kind::map) {
+    sound = false;
+    return;
+  }
+  tls::server_settings tls;
+  const std::string below = path + ".tls";
+  word(block, below, "profile", tls.versions, {tls::profile::modern, tls::profile::intermediate}, &sound);
+  using tls::client_certificates;
+  word(block, below, "client_certificates", tls.clients,
+       {client_certificates::none, client_certificates::optional, client_certificates::required}, &sound);
+  certificates(*block, below, tls, sound);
+  tls.client_ca = path_at(block, below, "client_ca", &sound);
+  const node* mode = block->find("client_certificates");
+  if (tls.clients != client_certificates::none && !block->find("client_ca"))
+    complain(mode->at, "client certificates need 'listeners[].tls.client_ca'", "name the PEM file of the CA that signs them");
+  if (tls.clients == client_certificates::none && !tls.client_ca.empty() && (!mode || mode->text == "none"))
+    problems_.push_back(warning_at(block->find("client_ca")->at,
+                                   "'listeners[].tls.client_ca' has no effect: no client certificate is asked for",
+                                   "set client_certificates: required, or remove it"));
+  made.tls = std::move(tls);
+}
+
+void builder::certificates(const node& block, const std::string& below, tls::server_settings& tls, bool& sound) {
+  const node* whole = block.find("certificates");
+  if (!whole || (whole->is == node::kind::sequence && whole->items.empty())) {
+    complain(whole ? whole->at : block.at, "'listeners[].tls.certificates' " + std::string(whole ? "is empty" : "is missing"),
+             "for example certificates: [{cert: server.pem, key: server.key}]");
+    return;
+  }
+  for (std::size_t i = 0; i < whole->items.size(); ++i) {
+    const node& item = whole->items[i];
+    if (item.is != node::kind::map) continue;
+    const std::string path = below + ".certificates[" + std::to_string(i) + "]";
+    for (const std::string_view name : {"cert", "key"})
+      if (!item.find(name))
+        complain(item.at, "'" + key_of(path) + "." + std::string(name) + "' is missing", "a certificate and its key, both PEM");
+    std::string cert = path_at(&item, path, "cert", &sound);
+    tls.certificates.push_back({std::move(cert), path_at(&item, path, "key", &sound)});
+  }
+}
+
+void builder::milvus_tls(const std::string& path, proxy::listener_settings& made, bool& sound) {
+  if (!milvus_ || !milvus_->tls_mode || milvus_->tls_mode->value == 0) return;
+  const place& mode_at = milvus_->tls_mode->at;
+  const bool mutual = milvus_->tls_mode->value == 2;
+  tls::server_settings tls;
+  const auto take = [&](const std::optional<placed<std::string>>& file, const std::string& name, const std::string& as, std::string& into) {
+    if (file) {
+      into = file->value;
+      s().origins[path + ".tls." + as] = origin_of(file->at, file->value);
+      return;
+    }
+    sound = false;
+    if (milvus_tls_told_.insert(name).second)
+      complain(mode_at, "tlsMode " + std::string(mutual ? "2" : "1") + " needs tls." + name,
+               "the block 'tls' stands at the top of the file, beside 'common'");
+  };
+  tls::certificate_files files;
+  take(milvus_->server_pem, "serverPemPath", "certificates[0].cert", files.cert);
+  take(milvus_->server_key, "serverKeyPath", "certificates[0].key", files.key);
+  if (mutual) take(milvus_->ca_pem, "caPemPath", "client_ca", tls.client_ca);
+  tls.certificates.push_back(std::move(files));
+  tls.clients = mutual ? tls::client_certificates::required : tls::client_certificates::none;
+  s().origins[path + ".tls.client_certificates"] = origin_of(mode_at, mutual ? "required" : "none");
+  s().origins[path + ".tls.profile"] = origin{origin::layer::built_in, {}, 0, 0, "intermediate"};
+  made.tls = std::move(tls);
+}
+
+}  // namespace sallyport::config

@@ -1,0 +1,321 @@
+// Floods: what a client may do of each kind, and the first one that is too many (attacks H01 to H06, H10, H11, H15).
+#include "rooms.hpp"
+
+namespace sallyport::http2::tests {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::uint32_t nth(int i) { return static_cast<std::uint32_t>(2 * i + 1); }
+
+// Repeats `provoke(id)` for new streams until the connection ends; how many passed before.
+int until_failed(server_room& room, const std::function<std::string(std::uint32_t)>& provoke, int from = 0, int most = 100'000) {
+  for (int i = from; i < most; ++i) {
+    room.feed(provoke(nth(i)));
+    if (room.session.failed()) return i - from;
+  }
+  return most - from;
+}
+
+std::string goaway_line(server_room& room) {
+  const auto lines = room.output_lines();
+  BOOST_REQUIRE(!lines.empty());
+  return lines.back();
+}
+
+// A header list of exactly this many bytes as RFC 9113 6.5.2 counts them, or of this many fields.
+list of_bytes(std::size_t bytes, const list& last = {}) {
+  auto fields = call();
+  std::size_t have = 0;
+  for (const auto& l : {fields, last})
+    for (const auto& [name, value] : l) have += name.size() + value.size() + 32;
+  fields.push_back({"x", std::string(bytes - have - 33, 'v')});
+  fields.insert(fields.end(), last.begin(), last.end());
+  return fields;
+}
+list of_fields(std::size_t count, const std::string& name = "x") {
+  auto fields = call();
+  while (fields.size() < count) fields.push_back({name, "y"});
+  return fields;
+}
+// Over as many frames as it needs.
+std::string long_headers(std::uint32_t id, const std::string& encoded, unsigned flags = end_stream) {
+  auto text =
+      raw(headers_frame, flags | (encoded.size() <= frame_max_bytes ? end_headers : no_flags), id, encoded.substr(0, frame_max_bytes));
+  for (std::size_t at = frame_max_bytes; at < encoded.size(); at += frame_max_bytes)
+    text += continuation(id, encoded.substr(at, frame_max_bytes), at + frame_max_bytes >= encoded.size() ? end_headers : no_flags);
+  return text;
+}
+
+BOOST_AUTO_TEST_SUITE(server_floods)
+
+BOOST_AUTO_TEST_CASE(more_streams_than_we_allow_are_refused_and_at_last_end_the_connection) {
+  limits within;
+  within.streams = 4;
+  within.streams_refused = 3;
+  fed_both_ways<server_room>(
+      [](server_room& room) {
+        room.streams = 4;
+        room.open();
+        for (int i = 0; i < 4; ++i) room.feed(request(nth(i)));
+        BOOST_TEST(room.output() == "");
+        room.events();
+        // Refused, but decoded: the entry that its block makes is there for the next one.
+        room.feed(headers(9, block(call()) + entered("x-entered", "value")) + data_end(9, "x"));
+        BOOST_TEST(room.output() == "RST_STREAM 9 REFUSED_STREAM");
+        BOOST_TEST(room.events() == "");
+        BOOST_TEST(room.session.open_streams() == 4u);
+        room.feed(rst(1));
+        std::string_view seen;
+        room.when_head = [&seen](const request_head& h) { seen = h.fields->back().name == "x-entered" ? "known" : "unknown"; };
+        room.feed(headers(11, block(call()) + indexed(first_dynamic)));
+        BOOST_TEST(seen == "known");
+        BOOST_TEST(room.events() == "closed 1 CANCEL by peer | request 11 grpc /s/m");
+        BOOST_TEST(room.output() == "");
+        room.feed(request(13) + request(15));
+        BOOST_TEST(room.output() == "RST_STREAM 13 REFUSED_STREAM | RST_STREAM 15 REFUSED_STREAM");
+        room.feed(request(17));
+        BOOST_TEST(room.output() == "RST_STREAM 17 REFUSED_STREAM | GOAWAY 17 ENHANCE_YOUR_CALM");
+      },
+      within);
+}
+
+BOOST_AUTO_TEST_CASE(a_rapid_reset_ends_within_its_budget) {
+  fed_both_ways([](server_room& room) {
+    room.open();
+    const auto passed = until_failed(room, [](std::uint32_t id) { return request(id, end_stream) + rst(id); });
+    BOOST_TEST(passed == 200);
+    BOOST_TEST(goaway_line(room) == "GOAWAY 401 ENHANCE_YOUR_CALM");
+    BOOST_TEST(room.session.open_streams() == 0u);
+  });
+}
+
+BOOST_AUTO_TEST_CASE(the_budget_of_resets_comes_back_at_20_a_second) {
+  server_room room(feeding::whole);
+  room.open();
+  const auto abandoned = [](std::uint32_t id) { return request(id, end_stream) + rst(id); };
+  BOOST_TEST(until_failed(room, abandoned, 0, 200) == 200);
+  room.later(1s);
+  BOOST_TEST(until_failed(room, abandoned, 200, 1000) == 20);
+
+  // Whoever stays below that may go on for ever.
+  server_room calm(feeding::whole);
+  calm.open();
+  for (int i = 0; i < 20'000; ++i) {
+    calm.feed(abandoned(nth(i)));
+    calm.later(51ms);
+  }
+  BOOST_TEST(!calm.session.failed());
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_that_has_lived_a_second_may_be_reset_for_nothing) {
+  server_room room(feeding::whole);
+  room.open();
+  for (int i = 0; i < 1000; i += 100) {
+    for (int k = i; k < i + 100; ++k) room.feed(request(nth(k), end_stream));
+    room.later(1s);
+    for (int k = i; k < i + 100; ++k) room.feed(rst(nth(k)));
+  }
+  BOOST_TEST(!room.session.failed());
+}
+
+BOOST_AUTO_TEST_CASE(resets_that_a_client_makes_us_send_cost_it_the_same) {
+  const std::vector<std::pair<std::string_view, std::function<std::string(std::uint32_t)>>> ways{
+      {"WINDOW_UPDATE of 0", [](std::uint32_t id) { return request(id, end_stream) + window_update(id, 0); }},
+      {"WINDOW_UPDATE over 2^31-1", [](std::uint32_t id) { return request(id, end_stream) + window_update(id, 0x7fffffff); }},
+      {"DATA after the end", [](std::uint32_t id) { return request(id, end_stream) + data(id, "x"); }},
+      {"HEADERS after the end", [](std::uint32_t id) { return request(id, end_stream) + request(id, end_stream); }},
+      {"a malformed head", [](std::uint32_t id) { return headers(id, list{{":method", "GET"}}, end_stream); }},
+      {"a body that is too long", [](std::uint32_t id) { return request(id, no_flags, {{"content-length", "1"}}) + data(id, "xx"); }},
+      {"two of them by turns", [](std::uint32_t id) { return request(id, end_stream) + (id & 2 ? rst(id) : window_update(id, 0)); }},
+  };
+  for (const auto& way : ways) {
+    BOOST_TEST_CONTEXT(way.first) {
+      fed_both_ways([&way](server_room& room) {
+        room.open();
+        BOOST_TEST(until_failed(room, way.second) == 200);
+        BOOST_TEST(goaway_line(room) == "GOAWAY 401 ENHANCE_YOUR_CALM");
+        BOOST_TEST(room.session.open_streams() == 0u);
+      });
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_header_block_has_at_most_eight_continuations_full_or_empty) {
+  for (const std::string_view piece : {"", "\x00"}) {
+    fed_both_ways([piece](server_room& room) {
+      room.open();
+      const auto encoded = block(call());
+      room.feed(raw(headers_frame, end_stream, 1, encoded));
+      for (int i = 0; i < 7; ++i) room.feed(continuation(1, ""));
+      room.feed(continuation(1, "", end_headers));
+      BOOST_TEST(room.events() == "request 1 grpc end /s/m");
+      room.feed(raw(headers_frame, end_stream, 3, encoded));
+      for (int i = 0; i < 8; ++i) room.feed(continuation(3, piece));
+      BOOST_TEST(!room.session.failed());
+      room.feed(continuation(3, piece, end_headers));
+      BOOST_TEST(room.output() == "GOAWAY 1 ENHANCE_YOUR_CALM");
+      BOOST_TEST(room.events() == "");
+    });
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_header_block_has_at_most_64_kib) {
+  for (const std::size_t bytes : {65'536u, 65'537u}) {
+    fed_both_ways([bytes](server_room& room) {
+      room.open();
+      auto encoded = block(call());
+      encoded +=
+          std::string(1, '\0') + spelt("x") + integer(0, 7, bytes - encoded.size() - 7);  // first byte, name, and a length of four bytes
+      encoded += std::string(bytes - encoded.size(), 'v');
+      BOOST_REQUIRE(encoded.size() == bytes);
+      room.feed(long_headers(1, encoded));
+      BOOST_TEST(room.events() == (bytes == 65'536 ? "request 1 grpc end too large" : ""));
+      BOOST_TEST(room.output() == (bytes == 65'536 ? "" : "GOAWAY 0 ENHANCE_YOUR_CALM"));
+    });
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_ping_flood_ends_after_its_burst) {
+  fed_both_ways([](server_room& room) {
+    room.open();
+    for (std::uint64_t i = 0; i < 20; ++i) {
+      room.feed(ping(i));
+      BOOST_TEST(room.output() == "PING ack " + std::to_string(i));
+    }
+    room.feed(ping(20));
+    BOOST_TEST(room.session.failure_reason() == "too_many_pings");  // the words that make a grpc client ping less often
+    const auto out = room.session.output();
+    BOOST_TEST(std::string_view(reinterpret_cast<const char*>(out.data()), out.size()).ends_with("too_many_pings"));
+    BOOST_TEST(room.output() == "GOAWAY 0 ENHANCE_YOUR_CALM");
+  });
+}
+
+BOOST_AUTO_TEST_CASE(keepalive_pings_are_fine_for_ever) {
+  server_room room(feeding::whole);
+  room.open();
+  for (std::uint64_t i = 0; i < 20'000; ++i) {
+    room.later(i % 2 ? 1s : 5s);
+    room.feed(ping(i));
+  }
+  BOOST_TEST(!room.session.failed());
+}
+
+BOOST_AUTO_TEST_CASE(one_ping_a_response_as_grpc_go_sends_them_is_fine_in_any_number) {
+  server_room room(feeding::whole);
+  room.open();
+  for (int i = 0; i < 20'000; ++i) {
+    room.feed(request(nth(i), end_stream));
+    room.head(nth(i), refusal, true);
+    room.feed(ping(static_cast<std::uint64_t>(i)));
+    room.session.output_taken();
+  }
+  BOOST_TEST(!room.session.failed());
+  // And the frames that we send are saved up for it, but not without an end.
+  for (int i = 20'000; i < 25'000; ++i) {
+    room.feed(request(nth(i), end_stream));
+    room.head(nth(i), refusal, true);
+    room.session.output_taken();
+  }
+  int answered = 0;
+  for (; !room.session.failed() && answered < 5000; ++answered) room.feed(ping(1));
+  BOOST_TEST(answered == 1001);
+}
+
+BOOST_AUTO_TEST_CASE(a_header_list_is_too_large_by_its_bytes_or_its_fields) {
+  struct row {
+    std::string_view name;
+    list fields;
+    bool fits;
+  };
+  const std::vector<row> rows{{"16,384 bytes", of_bytes(16'384), true},
+                              {"16,385 bytes", of_bytes(16'385), false},
+                              {"128 fields", of_fields(128), true},
+                              {"129 fields", of_fields(129), false},
+                              {"128 fields, crumbs of a cookie", of_fields(128, "cookie"), true},
+                              {"129 fields, crumbs of a cookie", of_fields(129, "cookie"), false},
+                              {"129 fields that we would drop", of_fields(129, "x-sallyport-user"), false}};
+  for (const auto& r : rows) {
+    BOOST_TEST_CONTEXT(r.name) {
+      fed_both_ways([&r](server_room& room) {
+        room.open();
+        room.feed(long_headers(1, block(r.fields)));
+        BOOST_TEST(room.events() == (r.fits ? "request 1 grpc end /s/m" : "request 1 grpc end too large"));
+        BOOST_TEST(room.output() == "");
+      });
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_content_type_behind_the_overflow_still_decides_in_which_words_the_refusal_is) {
+  const list plain{{":method", "POST"}, {":scheme", "https"}, {":path", "/s/m"}};
+  const auto overflow = std::string(17'000, 'v');
+  const std::vector<std::pair<std::string, std::string_view>> rows{{"application/grpc", "request 1 grpc end too large"},
+                                                                   {"application/grpc+proto", "request 1 grpc end too large"},
+                                                                   {"application/grpc-web", "request 1 end too large"},
+                                                                   {"application/json", "request 1 end too large"}};
+  for (const auto& row : rows) {
+    BOOST_TEST_CONTEXT(row.first) {
+      fed_both_ways([&](server_room& room) {
+        room.open();
+        room.feed(long_headers(1, block(plain) + literal("x", overflow) + literal("content-type", row.first)));
+        BOOST_TEST(room.events() == row.second);
+      });
+    }
+  }
+  fed_both_ways([&](server_room& room) {
+    room.open();
+    room.feed(long_headers(1, block(plain) + literal("x", overflow)));
+    BOOST_TEST(room.events() == "request 1 end too large");
+  });
+}
+
+BOOST_AUTO_TEST_CASE(three_header_lists_over_the_limit_within_a_minute_end_the_connection) {
+  fed_both_ways([](server_room& room) {
+    room.open();
+    const auto large = block(of_fields(129));
+    room.feed(headers(1, large, end_stream) + headers(3, large, end_stream));
+    BOOST_TEST(room.events() == "request 1 grpc end too large | request 3 grpc end too large");
+    room.later(59s);
+    room.feed(headers(5, large, end_stream));
+    BOOST_TEST(room.output() == "GOAWAY 5 ENHANCE_YOUR_CALM");
+    BOOST_TEST(room.events() == "");
+  });
+  fed_both_ways([](server_room& room) {
+    room.open();
+    const auto large = block(of_fields(129));
+    for (int i = 0; i < 20; i += 2) {
+      room.feed(headers(nth(i), large, end_stream) + headers(nth(i + 1), large, end_stream));
+      room.later(61s);
+    }
+    BOOST_TEST(!room.session.failed());
+  });
+}
+
+BOOST_AUTO_TEST_CASE(the_table_is_right_after_a_header_list_that_was_not_kept) {
+  fed_both_ways([](server_room& room) {
+    room.open();
+    std::string value;
+    room.when_head = [&value](const request_head& h) { value = h.fields->back().value; };
+    room.feed(long_headers(1, block(of_bytes(16'385)) + entered("x-behind", "the overflow")));
+    room.feed(headers(3, block(call()) + indexed(first_dynamic), end_stream));
+    BOOST_TEST(value == "the overflow");
+    BOOST_TEST(room.events() == "request 1 grpc end too large | request 3 grpc end /s/m");
+  });
+}
+
+BOOST_AUTO_TEST_CASE(an_hpack_bomb_is_a_header_list_over_the_limit) {
+  fed_both_ways([](server_room& room) {
+    room.open();
+    // 4,000 bytes in the table, and 4,000 references of one byte each to them: 16 MB if it were kept.
+    room.feed(headers(1, block(call()) + entered("x", std::string(4000, 'v')) + std::string(4000, static_cast<char>(0x80 + first_dynamic)),
+                      end_stream));
+    BOOST_TEST(room.events() == "request 1 grpc end too large");
+    BOOST_TEST(!room.session.failed());
+  });
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace sallyport::http2::tests

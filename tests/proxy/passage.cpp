@@ -1,0 +1,124 @@
+#include "passage.hpp"
+
+#include <sallyport/proxy/worker.hpp>
+
+#include <atomic>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+namespace sallyport::proxy::testing {
+namespace {
+
+telemetry::log_settings to_file(const std::string& path) {
+  telemetry::log_settings made;
+  made.threshold = telemetry::level::debug;
+  made.file = path;
+  return made;
+}
+
+auth::settings quick(const passage::options& chosen) {
+  auth::settings made;
+  made.refusal_floor = 2ms;
+  made.hash_queue_max = chosen.hash_queue;
+  return made;
+}
+
+limits limits_of(const passage::options& chosen) {
+  limits made;
+  made.handshake = chosen.handshake;
+  made.first_request = chosen.first_request;
+  made.idle = chosen.idle;
+  made.write_stall = chosen.write_stall;
+  made.drain = chosen.drain;
+  made.admission.connections = chosen.connections;
+  return made;
+}
+
+upstream::settings backend_of(const passage::options& chosen, std::uint16_t port) {
+  auto made = chosen.backend;
+  made.name = "milvus";
+  made.endpoints = {{"127.0.0.1", port}};
+  return made;
+}
+
+listener_settings door_of(const passage::options& chosen) {
+  listener_settings made;
+  made.address = {"test", "127.0.0.1", 0};
+  made.tokens = chosen.tokens ? auth::tokens::required : auth::tokens::none;
+  made.backend = "milvus";
+  if (chosen.cert.empty()) return made;
+  made.tls.emplace();
+  made.tls->certificates = {{chosen.cert, chosen.key}};
+  return made;
+}
+
+}  // namespace
+
+struct passage::impl {
+  impl(const options& chosen, std::uint16_t backend_port, users::user_store& users)
+      : settings(quick(chosen)), within(limits_of(chosen)), backends{backend_of(chosen, backend_port)}, service({}, *users, log), door(door_of(chosen)) {
+    serving = std::make_unique<worker>(
+        shared_parts{*users, service, auth::make_hashing_pool(settings), std::make_shared<net::admission>(within.admission), log, settings, within, backends});
+    std::shared_ptr<const tls::context> trust;
+    if (door.tls) {
+      auto loaded = tls::context::load(*door.tls);
+      BOOST_REQUIRE(loaded);
+      trust = std::move(*loaded);
+    }
+    port = serving->listen(door, trust).value().port();
+    users->on_change([this] { serving->users_changed(); });
+    thread = std::thread([this] {
+      serving->run();
+      ended = true;
+    });
+  }
+
+  users::temporary_folder folder;
+  telemetry::logger log{to_file(folder.file("log"))};
+  const auth::settings settings;
+  const limits within;
+  const std::vector<upstream::settings> backends;
+  milvus::service service;
+  const listener_settings door;
+  std::unique_ptr<worker> serving;
+  std::uint16_t port = 0;
+  std::atomic<bool> ended{false};
+  std::thread thread;
+};
+
+passage::passage() : passage(options{}) {}
+passage::passage(const options& chosen) : backend(chosen.fake), impl_(std::make_unique<impl>(chosen, backend.port(), users)) {}
+
+passage::~passage() {
+  if (impl_->thread.joinable()) {
+    impl_->serving->abandon();
+    impl_->thread.join();
+  }
+  // The store answers from its own thread into the worker: it ends first.
+  users.close();
+}
+
+std::uint16_t passage::port() const { return impl_->port; }
+void passage::drain() { impl_->serving->drain(); }
+void passage::abandon() { impl_->serving->abandon(); }
+bool passage::ended() const { return impl_->ended; }
+void passage::join() { impl_->thread.join(); }
+
+std::string passage::log() {
+  impl_->log.flush();
+  std::stringstream all;
+  all << std::ifstream(impl_->folder.file("log")).rdbuf();
+  return all.str();
+}
+
+bool passage::log_has(std::string_view text, support::steady::duration limit) {
+  const auto until = support::steady::now() + limit;
+  while (log().find(text) == std::string::npos) {
+    if (support::steady::now() > until) return false;
+    std::this_thread::sleep_for(5ms);   // a file tells nobody that it has grown
+  }
+  return true;
+}
+
+}  // namespace sallyport::proxy::testing

@@ -1,0 +1,175 @@
+// The passage behind door 1: the same requests through TLS, by a TLS client that is not ours (`openssl s_client`; the proxy room may not know OpenSSL).
+#include "passage.hpp"
+
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <filesystem>
+
+extern char** environ;
+
+namespace sallyport::proxy::testing {
+namespace {
+
+class process {
+ public:
+  // `descriptor` becomes its standard input and output.
+  process(const std::vector<std::string>& words, int descriptor) {
+    std::vector<char*> arguments;
+    for (const auto& w : words) arguments.push_back(const_cast<char*>(w.c_str()));
+    arguments.push_back(nullptr);
+    posix_spawn_file_actions_t files;
+    ::posix_spawn_file_actions_init(&files);
+    ::posix_spawn_file_actions_adddup2(&files, descriptor, 0);
+    ::posix_spawn_file_actions_adddup2(&files, descriptor, 1);
+    ::posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
+    if (::posix_spawnp(&id_, arguments[0], &files, nullptr, arguments.data(), environ) != 0) id_ = -1;
+    ::posix_spawn_file_actions_destroy(&files);
+  }
+  ~process() {
+    if (id_ <= 0) return;
+    ::kill(id_, SIGTERM);
+    ::waitpid(id_, nullptr, 0);
+  }
+  process(const process&) = delete;
+  process& operator=(const process&) = delete;
+  bool succeeded() {
+    int status = -1;
+    if (id_ > 0) ::waitpid(std::exchange(id_, -1), &status, 0);
+    return status == 0;
+  }
+
+ private:
+  pid_t id_ = -1;
+};
+
+// A TLS connection whose plaintext is on `descriptor()`.
+class tls_client {
+ public:
+  tls_client(std::uint16_t port, const std::vector<std::string>& more) {
+    int pair[2];
+    BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+    ours_ = pair[0];
+    std::vector<std::string> words{"openssl", "s_client", "-quiet", "-nocommands", "-no_ign_eof", "-connect", "127.0.0.1:" + std::to_string(port)};
+    words.insert(words.end(), more.begin(), more.end());
+    program_ = std::make_unique<process>(words, pair[1]);
+    ::close(pair[1]);
+  }
+  int descriptor() const { return ours_; }   // whoever takes it closes it
+
+ private:
+  int ours_ = -1;
+  std::unique_ptr<process> program_;
+};
+
+struct tls_port {
+  users::temporary_folder folder;
+  passage::options chosen;
+  tls_port() {
+    chosen.cert = folder.file("cert.pem");
+    chosen.key = folder.file("key.pem");
+    const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    process maker({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", chosen.key, "-out",
+                   chosen.cert},
+                  nothing);
+    ::close(nothing);
+    BOOST_REQUIRE(maker.succeeded());
+    std::filesystem::permissions(chosen.key, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(behind_door_1, tls_port)
+
+BOOST_AUTO_TEST_CASE(requests_pass_and_are_refused_through_tls_as_without) {
+  passage on(chosen);
+  const tls_client through(on.port(), {"-alpn", "h2"});
+  h2_client client(through.descriptor());
+  BOOST_TEST(client.call(request(path_of("Echo"), {}), message("x")).status() == "16");
+  BOOST_TEST(client.call(request(path_of("Echo"), token("root", "wrong")), message("x")).status() == "16");
+  BOOST_TEST(on.backend.saw_nothing());
+  const auto content = message(pattern(50'000));
+  BOOST_TEST((client.call(request(path_of("Echo")), content).body == content));
+  BOOST_TEST(on.backend.requests().size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_client_without_alpn_is_known_by_its_first_bytes) {
+  passage on(chosen);
+  const tls_client through(on.port(), {});
+  h2_client client(through.descriptor());
+  BOOST_TEST(client.call(request(path_of("Echo")), message("x")).body == message("x"));
+}
+
+BOOST_AUTO_TEST_CASE(large_bodies_pass_through_tls_in_both_directions) {
+  passage on(chosen);
+  const tls_client through(on.port(), {"-alpn", "h2"});
+  h2_client client(through.descriptor());
+  const auto content = pattern(2 * 1024 * 1024, 3);
+  const auto id = client.open(request(path_of("Echo")), false);
+  BOOST_REQUIRE_EQUAL(client.upload(id, content, true), content.size());
+  BOOST_TEST((client.finish(id, 20s).body == content));
+}
+
+BOOST_AUTO_TEST_CASE(http1_inside_tls_is_told_what_is_spoken_there) {
+  passage on(chosen);
+  const tls_client through(on.port(), {});
+  support::wire socket(through.descriptor());
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  BOOST_TEST(socket.read_all().starts_with("HTTP/1.1 415 Unsupported Media Type\r\n"));
+  BOOST_TEST(on.backend.saw_nothing());
+}
+
+BOOST_AUTO_TEST_CASE(plaintext_on_a_tls_port_gets_words_in_its_own_protocol) {
+  passage on(chosen);
+  support::wire http1(support::wire::dial(on.port())), http2(support::wire::dial(on.port()));
+  http1.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  BOOST_TEST(http1.read_all().find("this port speaks TLS") != std::string::npos);
+  BOOST_TEST(!http1.was_reset());
+  http2.write(std::string(h2::preface) + h2::make_settings({}) + h2::make_head(1, request(path_of("Echo")), true));
+  const auto got = http2.read_all();
+  BOOST_TEST(got.find("this port speaks TLS") != std::string::npos);
+  BOOST_TEST(got.substr(0, 9) == std::string("\0\0\0\4\0\0\0\0\0", 9));
+  BOOST_TEST(!http2.was_reset());
+  BOOST_TEST(on.log_has("not TLS: http1"));
+  BOOST_TEST(on.log_has("not TLS: http2"));
+  BOOST_TEST(on.backend.saw_nothing());
+}
+
+BOOST_AUTO_TEST_CASE(nonsense_on_a_tls_port_is_closed_with_a_reason_in_the_log) {
+  passage on(chosen);
+  support::wire socket(support::wire::dial(on.port()));
+  socket.write(std::string("\0\1\2\3\4\5\6\7", 8));
+  BOOST_TEST(socket.read_all().empty());
+  BOOST_TEST(on.log_has("not TLS: unknown"));
+}
+
+BOOST_AUTO_TEST_CASE(a_handshake_that_does_not_go_on_ends_by_its_deadline) {
+  chosen.handshake = 300ms;
+  passage on(chosen);
+  support::wire silent(support::wire::dial(on.port())), half(support::wire::dial(on.port()));
+  half.write(std::string("\x16\x03\x01\x02\x00\x01", 6));
+  BOOST_TEST(silent.read_all(5s).empty());
+  BOOST_TEST(half.read_all(5s).empty());
+  BOOST_TEST(on.log_has("handshake timed out"));
+}
+
+BOOST_AUTO_TEST_CASE(a_drain_goes_through_tls_as_without) {
+  passage on(chosen);
+  const tls_client through(on.port(), {"-alpn", "h2"});
+  h2_client client(through.descriptor());
+  const auto id = client.open(request(path_of("Echo")), false);
+  BOOST_REQUIRE(on.backend.until_count(1));
+  on.drain();
+  BOOST_REQUIRE(client.until([&] { return client.farewells().size() == 2; }));
+  client.data(id, message("in flight"), true);
+  BOOST_TEST(client.finish(id).body == message("in flight"));
+  BOOST_TEST(client.closed_by_peer());
+  client.close();
+  on.join();
+  BOOST_TEST(on.ended());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace sallyport::proxy::testing
