@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(more_than_the_window_is_an_error_of_that_stream_and_the_bac
   chosen.fake.credits = false;
   passage on(chosen);
   auto client = on.client();
-  client.call(request(path_of("Echo")));   // the connection's window is wide after the first permit
+  client.call(request(path_of("Echo")));  // the connection's window is wide after the first permit
   const auto id = client.open(request(path_of("Hang")), false);
   for (int i = 0; i < 12; ++i) client.data(id, pattern(16'384), false);
   BOOST_TEST((client.finish(id).reset == h2::flow_control_error));
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(a_stalled_window_is_no_stalled_write) {
   auto client = on.client(slow);
   const auto id = client.open(request(path_of("Large")), true);
   BOOST_REQUIRE(client.until([&] { return client.at(id).data_bytes == 65'535; }));
-  client.until([&] { return client.closed(); }, 900ms);   // three times the limit
+  client.until([&] { return client.closed(); }, 900ms);  // three times the limit
   BOOST_TEST(!client.closed());
   client.credit(id, 100);
   BOOST_TEST(client.until([&] { return client.at(id).data_bytes == 65'635; }));

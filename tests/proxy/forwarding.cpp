@@ -7,7 +7,7 @@ namespace {
 // A protobuf field of bytes.
 std::string text_field(unsigned number, std::string_view text) {
   std::string out(1, static_cast<char>(number << 3 | 2));
-  support::put_integer(out, 0, 7, text.size());   // below 127 the same as a varint
+  support::put_integer(out, 0, 7, text.size());  // below 127 the same as a varint
   return out.append(text);
 }
 
@@ -26,19 +26,37 @@ BOOST_AUTO_TEST_CASE(a_request_goes_through_and_its_answer_comes_back) {
   const auto seen = on.backend.last();
   BOOST_TEST(seen.body == message("hello"));
   BOOST_TEST(seen.ended);
-  BOOST_TEST((seen.head == headers{{":method", "POST"}, {":scheme", "http"}, {":path", path_of("Echo")}, {":authority", "milvus.example:19530"}, {"te", "trailers"},
-                                   {"content-type", "application/grpc"}, {"grpc-timeout", "20S"}, {"dbname", "default"}}));
+  BOOST_TEST((seen.head == headers{{":method", "POST"},
+                                   {":scheme", "http"},
+                                   {":path", path_of("Echo")},
+                                   {":authority", "milvus.example:19530"},
+                                   {"te", "trailers"},
+                                   {"content-type", "application/grpc"},
+                                   {"grpc-timeout", "20S"},
+                                   {"dbname", "default"}}));
 }
 
 BOOST_AUTO_TEST_CASE(no_credential_and_no_word_about_itself_reaches_the_backend) {
   passage on;
   auto client = on.client();
-  const headers lies{{"sourceid", base64("@@milvus-member@@")}, {"token", root}, {"x-sallyport-user", "admin"}, {"x_sallyport_user", "admin"}, {"x-sallyport_certificate-subject", "CN=x"},
-                     {"expect", "100-continue"}, {"trailer", "x"}, {"host", "milvus.example:19530"}, {"x-mine", "stays"}};
+  const headers lies{{"sourceid", base64("@@milvus-member@@")},
+                     {"token", root},
+                     {"x-sallyport-user", "admin"},
+                     {"x_sallyport_user", "admin"},
+                     {"x-sallyport_certificate-subject", "CN=x"},
+                     {"expect", "100-continue"},
+                     {"trailer", "x"},
+                     {"host", "milvus.example:19530"},
+                     {"x-mine", "stays"}};
   BOOST_TEST(client.call(request(path_of("Echo"), root, lies)).status() == "0");
   const auto seen = on.backend.last();
-  BOOST_TEST((seen.head == headers{{":method", "POST"}, {":scheme", "http"}, {":path", path_of("Echo")}, {":authority", "milvus.example:19530"}, {"te", "trailers"},
-                                   {"content-type", "application/grpc"}, {"x-mine", "stays"}}));
+  BOOST_TEST((seen.head == headers{{":method", "POST"},
+                                   {":scheme", "http"},
+                                   {":path", path_of("Echo")},
+                                   {":authority", "milvus.example:19530"},
+                                   {"te", "trailers"},
+                                   {"content-type", "application/grpc"},
+                                   {"x-mine", "stays"}}));
 }
 
 BOOST_AUTO_TEST_CASE(a_credential_goes_on_never_indexed_where_the_backend_asks_for_it) {
@@ -113,7 +131,8 @@ BOOST_AUTO_TEST_CASE(a_large_head_travels_in_continuation_frames) {
   const headers sent = request(path_of("Echo"), root, {{"x-a", std::string(9'000, 'a')}, {"x-b", std::string(6'000, 'b')}});
   const auto block = support::encode(sent);
   client.at(1);
-  client.raw(h2::make(h2::head, h2::end_stream, 1, block.substr(0, 7'000)) + h2::make(h2::continuation, h2::none, 1, block.substr(7'000, 1)) +
+  client.raw(h2::make(h2::head, h2::end_stream, 1, block.substr(0, 7'000)) +
+             h2::make(h2::continuation, h2::none, 1, block.substr(7'000, 1)) +
              h2::make(h2::continuation, h2::end_headers, 1, block.substr(7'001)));
   BOOST_TEST(client.finish(1).status() == "0");
   BOOST_TEST(find(on.backend.last().head, "x-a") == std::string(9'000, 'a'));
@@ -123,7 +142,8 @@ BOOST_AUTO_TEST_CASE(a_large_head_travels_in_continuation_frames) {
 BOOST_AUTO_TEST_CASE(every_byte_of_a_request_may_come_alone) {
   passage on;
   support::wire socket(support::wire::dial(on.port()));
-  const auto all = std::string(h2::preface) + h2::make_settings({}) + h2::make_head(1, request(path_of("Echo")), false) + h2::make(h2::data, h2::end_stream, 1, message("slow"));
+  const auto all = std::string(h2::preface) + h2::make_settings({}) + h2::make_head(1, request(path_of("Echo")), false) +
+                   h2::make(h2::data, h2::end_stream, 1, message("slow"));
   for (const char c : all) socket.write({&c, 1});
   BOOST_REQUIRE(on.backend.until([](const auto& r) { return !r.empty() && r[0].ended; }));
   BOOST_TEST(on.backend.last().body == message("slow"));
@@ -136,9 +156,10 @@ BOOST_AUTO_TEST_SUITE(calls_answered_here)
 BOOST_AUTO_TEST_CASE(user_calls_are_answered_and_never_forwarded) {
   passage on;
   auto client = on.client();
-  const auto& created = client.call(request(user_call("CreateCredential")), message(text_field(2, "alice") + text_field(3, base64("secret1"))));
+  const auto& created =
+      client.call(request(user_call("CreateCredential")), message(text_field(2, "alice") + text_field(3, base64("secret1"))));
   BOOST_TEST(created.status() == "0");
-  BOOST_TEST(created.body == message(""));   // Status of success: nothing set
+  BOOST_TEST(created.body == message(""));  // Status of success: nothing set
   BOOST_TEST((created.head == headers{{":status", "200"}, {"content-type", "application/grpc"}}));
   const auto& listed = client.call(request(user_call("ListCredUsers")), message(""));
   BOOST_TEST(listed.body.find(text_field(2, "alice") + text_field(2, "root")) != std::string::npos);
@@ -146,7 +167,7 @@ BOOST_AUTO_TEST_CASE(user_calls_are_answered_and_never_forwarded) {
   BOOST_TEST(client.call(request(path_of("Echo"), token("alice", "secret1"))).status() == "0");
   BOOST_TEST(client.call(request(user_call("DeleteCredential")), message(text_field(2, "alice"))).status() == "0");
   BOOST_TEST(client.call(request(path_of("Echo"), token("alice", "secret1"))).status() == "16");
-  BOOST_TEST(on.backend.requests().size() == 1U);   // alice's, while she was there
+  BOOST_TEST(on.backend.requests().size() == 1U);  // alice's, while she was there
 }
 
 BOOST_AUTO_TEST_CASE(whoever_changes_the_own_password_gets_the_answer_and_the_old_one_passes_no_more) {
@@ -155,7 +176,8 @@ BOOST_AUTO_TEST_CASE(whoever_changes_the_own_password_gets_the_answer_and_the_ol
   auto client = on.client();
   const auto before = token("alice", "secret1"), after = token("alice", "secret2");
   BOOST_TEST(client.call(request(path_of("Echo"), before)).status() == "0");
-  const auto& changed = client.call(request(user_call("UpdateCredential"), before), message(text_field(2, "alice") + text_field(3, base64("secret1")) + text_field(4, base64("secret2"))));
+  const auto& changed = client.call(request(user_call("UpdateCredential"), before),
+                                    message(text_field(2, "alice") + text_field(3, base64("secret1")) + text_field(4, base64("secret2"))));
   BOOST_TEST(changed.status() == "0");
   BOOST_TEST(client.call(request(path_of("Echo"), before)).status() == "16");
   BOOST_TEST(client.call(request(path_of("Echo"), after)).status() == "0");
@@ -209,8 +231,8 @@ BOOST_AUTO_TEST_CASE(a_user_call_that_is_reset_before_its_answer_harms_nobody) {
 BOOST_AUTO_TEST_CASE(roles_and_privileges_are_unimplemented_with_a_sentence_and_never_forwarded) {
   passage on;
   auto client = on.client();
-  for (const auto* method : {"CreateRole", "DropRole", "OperateUserRole", "SelectRole", "OperatePrivilege", "OperatePrivilegeV2", "SelectGrant", "CreatePrivilegeGroup", "ListPrivilegeGroups",
-                             "BackupRBAC", "RestoreRBAC", "AddUserTags"})
+  for (const auto* method : {"CreateRole", "DropRole", "OperateUserRole", "SelectRole", "OperatePrivilege", "OperatePrivilegeV2",
+                             "SelectGrant", "CreatePrivilegeGroup", "ListPrivilegeGroups", "BackupRBAC", "RestoreRBAC", "AddUserTags"})
     for (const auto& service : {std::string("milvus.proto.milvus"), std::string("milvus.proto.next")}) {
       const auto& got = client.call(request("/" + service + ".MilvusService/" + method), message("x"));
       BOOST_TEST(got.trailers_only);

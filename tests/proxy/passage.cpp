@@ -57,9 +57,13 @@ listener_settings door_of(const passage::options& chosen) {
 
 struct passage::impl {
   impl(const options& chosen, std::uint16_t backend_port, users::user_store& users)
-      : settings(quick(chosen)), within(limits_of(chosen)), backends{backend_of(chosen, backend_port)}, service({}, *users, log), door(door_of(chosen)) {
-    serving = std::make_unique<worker>(
-        shared_parts{*users, service, auth::make_hashing_pool(settings), std::make_shared<net::admission>(within.admission), log, settings, within, backends});
+      : settings(quick(chosen)),
+        within(limits_of(chosen)),
+        backends{backend_of(chosen, backend_port)},
+        service({}, *users, log),
+        door(door_of(chosen)) {
+    serving = std::make_unique<worker>(shared_parts{*users, service, auth::make_hashing_pool(settings),
+                                                    std::make_shared<net::admission>(within.admission), log, settings, within, backends});
     std::shared_ptr<const tls::context> trust;
     if (door.tls) {
       auto loaded = tls::context::load(*door.tls);
@@ -95,6 +99,7 @@ passage::~passage() {
     impl_->serving->abandon();
     impl_->thread.join();
   }
+  BOOST_TEST(backend.faults().empty(), backend.faults());
   // The store answers from its own thread into the worker: it ends first.
   users.close();
 }
@@ -116,7 +121,7 @@ bool passage::log_has(std::string_view text, support::steady::duration limit) {
   const auto until = support::steady::now() + limit;
   while (log().find(text) == std::string::npos) {
     if (support::steady::now() > until) return false;
-    std::this_thread::sleep_for(5ms);   // a file tells nobody that it has grown
+    std::this_thread::sleep_for(5ms);  // a file tells nobody that it has grown
   }
   return true;
 }

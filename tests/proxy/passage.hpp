@@ -1,6 +1,6 @@
-// A whole passage in one process: a client over loopback, a worker on a thread of its own, users in a store of their own, a backend that keeps what reached it.
-// Built by each test, in the order in which app builds it, and taken down by its destructor. Limits are small where a test waits for one. What is behind it is in
-// passage.cpp: Asio is compiled once.
+// A whole passage in one process: a client over loopback, a worker on a thread of its own, users in a store of their own, a backend that
+// keeps what reached it. Built by each test, in the order in which app builds it, and taken down by its destructor. Limits are small where
+// a test waits for one. What is behind it is in passage.cpp: Asio is compiled once.
 #pragma once
 
 #include <sallyport/upstream/settings.hpp>
@@ -37,7 +37,9 @@ inline std::string base64(std::string_view bytes) {
   return text;
 }
 
-inline std::string token(std::string_view user, std::string_view password) { return base64(std::string(user) + ":" + std::string(password)); }
+inline std::string token(std::string_view user, std::string_view password) {
+  return base64(std::string(user) + ":" + std::string(password));
+}
 inline const std::string root = token("root", "Milvus");
 
 inline std::string path_of(std::string_view method) { return "/test.Backend/" + std::string(method); }
@@ -45,8 +47,9 @@ inline std::string user_call(std::string_view method) { return "/milvus.proto.mi
 
 // A gRPC request's head. No token: no authorization field.
 inline headers request(std::string_view path, std::string_view shown = root, const headers& more = {}) {
-  headers all{{":method", "POST"}, {":scheme", "http"}, {":path", std::string(path)}, {":authority", "milvus.example:19530"}, {"te", "trailers"},
-              {"content-type", "application/grpc"}};
+  headers all{{":method", "POST"},          {":scheme", "http"},
+              {":path", std::string(path)}, {":authority", "milvus.example:19530"},
+              {"te", "trailers"},           {"content-type", "application/grpc"}};
   if (!shown.empty()) all.push_back({"authorization", std::string(shown)});
   all.insert(all.end(), more.begin(), more.end());
   return all;
@@ -55,8 +58,10 @@ inline headers request(std::string_view path, std::string_view shown = root, con
 inline headers with(headers in, std::string_view name, std::string_view value) {
   for (auto at = in.begin(); at != in.end(); ++at)
     if (at->name == name) {
-      if (value.empty()) in.erase(at);
-      else at->value = value;
+      if (value.empty())
+        in.erase(at);
+      else
+        at->value = value;
       return in;
     }
   in.push_back({std::string(name), std::string(value)});
@@ -73,7 +78,7 @@ class passage {
     std::chrono::milliseconds handshake{10'000}, first_request{60'000}, idle{900'000}, write_stall{60'000}, drain{30'000};
     std::uint32_t connections = 1'000, hash_queue = 1'024;
     bool tokens = true;
-    std::string cert = {}, key = {};   // PEM files; a plaintext port without
+    std::string cert = {}, key = {};  // PEM files; a plaintext port without
     upstream::settings backend = {};
     support::fake_backend::options fake = {};
   };
@@ -85,11 +90,13 @@ class passage {
   passage& operator=(const passage&) = delete;
 
   std::uint16_t port() const;
-  h2_client client(const client_options& chosen = {}, int receive_buffer = 0) const { return h2_client(support::wire::dial(port(), receive_buffer), chosen); }
+  h2_client client(const client_options& chosen = {}, int receive_buffer = 0) const {
+    return h2_client(support::wire::dial(port(), receive_buffer), chosen);
+  }
   void drain();
   void abandon();
-  bool ended() const;   // the worker's run has returned
-  void join();          // waits for that
+  bool ended() const;  // the worker's run has returned
+  void join();         // waits for that
 
   std::string log();
   bool log_has(std::string_view text, support::steady::duration limit = 10s);

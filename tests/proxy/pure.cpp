@@ -33,7 +33,8 @@ std::string shown(const std::vector<http2::field>& fields) {
   return text;
 }
 
-std::string forwarded(const std::vector<std::pair<std::string_view, std::string_view>>& of, upstream::credentials credential = upstream::credentials::strip) {
+std::string forwarded(const std::vector<std::pair<std::string_view, std::string_view>>& of,
+                      upstream::credentials credential = upstream::credentials::strip) {
   const auto fields = fields_of(of);
   http2::request_head head;
   head.fields = &fields;
@@ -74,7 +75,8 @@ BOOST_AUTO_TEST_CASE(the_protocol_is_known_from_its_first_bytes) {
       {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r", opening::undecided},
       {"\r\n\r\n\0\r\nQUI"sv, opening::undecided},
   };
-  for (const auto& [first, kind] : table) BOOST_TEST(look_at(bytes_of(first)) == kind, "of " << first.size() << " bytes: " << look_at(bytes_of(first)) << ", not " << kind);
+  for (const auto& [first, kind] : table)
+    BOOST_TEST(look_at(bytes_of(first)) == kind, "of " << first.size() << " bytes: " << look_at(bytes_of(first)) << ", not " << kind);
 }
 
 BOOST_AUTO_TEST_CASE(nothing_is_undecided_once_it_is_as_long_as_the_preface) {
@@ -88,7 +90,8 @@ BOOST_AUTO_TEST_CASE(nothing_is_undecided_once_it_is_as_long_as_the_preface) {
 }
 
 BOOST_AUTO_TEST_CASE(once_decided_more_bytes_change_nothing) {
-  for (const auto whole : {http2::client_preface, "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n"sv, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"sv, "\x16\x03\x01\x02\x00\x01\x00"sv}) {
+  for (const auto whole : {http2::client_preface, "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n"sv, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"sv,
+                           "\x16\x03\x01\x02\x00\x01\x00"sv}) {
     const auto last = look_at(bytes_of(whole));
     for (std::size_t n = 1; n < whole.size(); ++n) {
       const auto kind = look_at(bytes_of(whole.substr(0, n)));
@@ -106,13 +109,14 @@ BOOST_AUTO_TEST_CASE(a_client_that_forgot_tls_is_told_in_its_own_protocol) {
 
   const auto two = words_for_plaintext_on_tls(opening::http2);
   BOOST_REQUIRE_GT(two.size(), 26U);
-  BOOST_TEST(two.substr(0, 9) == "\0\0\0\4\0\0\0\0\0"sv);                      // an empty SETTINGS
-  BOOST_TEST(static_cast<std::size_t>(two[11]) == two.size() - 18);              // GOAWAY's length
+  BOOST_TEST(two.substr(0, 9) == "\0\0\0\4\0\0\0\0\0"sv);            // an empty SETTINGS
+  BOOST_TEST(static_cast<std::size_t>(two[11]) == two.size() - 18);  // GOAWAY's length
   BOOST_TEST(two.substr(12, 6) == "\7\0\0\0\0\0"sv);
-  BOOST_TEST(two.substr(18, 8) == "\0\0\0\0\0\0\0\1"sv);                         // last stream 0, PROTOCOL_ERROR
+  BOOST_TEST(two.substr(18, 8) == "\0\0\0\0\0\0\0\1"sv);  // last stream 0, PROTOCOL_ERROR
   BOOST_TEST(two.substr(26) == "this port speaks TLS: connect with https:// (or secure=True)");
 
-  for (const auto kind : {opening::tls, opening::unknown, opening::proxy_header, opening::undecided}) BOOST_TEST(words_for_plaintext_on_tls(kind).empty());
+  for (const auto kind : {opening::tls, opening::unknown, opening::proxy_header, opening::undecided})
+    BOOST_TEST(words_for_plaintext_on_tls(kind).empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -178,8 +182,8 @@ BOOST_AUTO_TEST_CASE(every_failure_of_a_backend_is_unavailable_but_its_cancel) {
 
 BOOST_AUTO_TEST_CASE(a_denial_keeps_its_status_and_its_text) {
   using auth::denial;
-  for (const auto why : {denial::missing_token, denial::invalid_token, denial::several_tokens, denial::token_too_long, denial::api_key_unknown,
-                         denial::unknown_user, denial::wrong_password, denial::overloaded, denial::revoked}) {
+  for (const auto why : {denial::missing_token, denial::invalid_token, denial::several_tokens, denial::token_too_long,
+                         denial::api_key_unknown, denial::unknown_user, denial::wrong_password, denial::overloaded, denial::revoked}) {
     const auto made = refusal_of(why);
     BOOST_TEST(made.status == (why == denial::overloaded ? 14U : 16U));
     BOOST_TEST(made.message == auth::denial_text(why));
@@ -192,28 +196,40 @@ BOOST_AUTO_TEST_SUITE_END()
 BOOST_AUTO_TEST_SUITE(rules_for_heads)
 
 BOOST_AUTO_TEST_CASE(grpc_is_served_in_three_spellings) {
-  for (const auto type : {"application/grpc"sv, "application/grpc+proto"sv, "application/grpc;charset=utf-8"sv, "application/grpc+proto;a=b"sv, "application/grpc;"sv})
+  for (const auto type : {"application/grpc"sv, "application/grpc+proto"sv, "application/grpc;charset=utf-8"sv,
+                          "application/grpc+proto;a=b"sv, "application/grpc;"sv})
     BOOST_TEST(is_served_content_type(type), type);
-  for (const auto type : {"application/grpc+json"sv, "application/grpc+"sv, "application/grpc+protobuf"sv, "application/grpc+thrift"sv, "application/grpc+proto2"sv})
+  for (const auto type : {"application/grpc+json"sv, "application/grpc+"sv, "application/grpc+protobuf"sv, "application/grpc+thrift"sv,
+                          "application/grpc+proto2"sv})
     BOOST_TEST(!is_served_content_type(type), type);
 }
 
 BOOST_AUTO_TEST_CASE(a_path_is_a_service_and_a_method_and_nothing_else) {
-  for (const auto path : {"/milvus.proto.milvus.MilvusService/Connect"sv, "/a/b"sv, "/grpc.health.v1.Health/Check"sv, "/A_1.b2/C_3"sv}) BOOST_TEST(is_canonical_path(path), path);
+  for (const auto path : {"/milvus.proto.milvus.MilvusService/Connect"sv, "/a/b"sv, "/grpc.health.v1.Health/Check"sv, "/A_1.b2/C_3"sv})
+    BOOST_TEST(is_canonical_path(path), path);
   for (const auto path :
-       {""sv, "/"sv, "//"sv, "/a"sv, "/a/"sv, "//b"sv, "a/b"sv, "/a/b/"sv, "/a/b/c"sv, "//a/b"sv, "/a//b"sv, "/a/b?c"sv, "/a/b#c"sv, "/a/b%41"sv, "/%61/b"sv, "/a/./b"sv,
-        "/a/../b"sv, "/a/b.c"sv, "/a/.."sv, "/a/b;c"sv, "/a/b "sv, " /a/b"sv, "/a\\b/c"sv, "/a/b\xc3\xa9"sv, "/a/b\0"sv, "http://h/a/b"sv, "*"sv, "/a-b/c"sv, "/a/b:c"sv})
+       {""sv,      "/"sv,      "//"sv,      "/a"sv,           "/a/"sv,    "//b"sv,          "a/b"sv,     "/a/b/"sv,  "/a/b/c"sv, "//a/b"sv,
+        "/a//b"sv, "/a/b?c"sv, "/a/b#c"sv,  "/a/b%41"sv,      "/%61/b"sv, "/a/./b"sv,       "/a/../b"sv, "/a/b.c"sv, "/a/.."sv,  "/a/b;c"sv,
+        "/a/b "sv, " /a/b"sv,  "/a\\b/c"sv, "/a/b\xc3\xa9"sv, "/a/b\0"sv, "http://h/a/b"sv, "*"sv,       "/a-b/c"sv, "/a/b:c"sv})
     BOOST_TEST(!is_canonical_path(path), path);
 }
 
 BOOST_AUTO_TEST_CASE(what_a_client_says_of_itself_or_to_the_next_hop_is_not_forwarded) {
-  const std::string_view dropped[] = {"sourceid", "token", "x-sallyport-user", "x-sallyport-", "x_sallyport_user", "x-sallyport_user", "x_sallyport-certificate-subject",
-                                      "te", "host", "expect", "trailer", "content-type", "authorization"};
+  const std::string_view dropped[] = {
+      "sourceid", "token", "x-sallyport-user", "x-sallyport-", "x_sallyport_user", "x-sallyport_user", "x_sallyport-certificate-subject",
+      "te",       "host",  "expect",           "trailer",      "content-type",     "authorization"};
   for (const auto name : dropped) BOOST_TEST(forwarded({{name, "value"}}) == written_by_us, name);
 }
 
 BOOST_AUTO_TEST_CASE(everything_else_is_forwarded_as_it_came_and_in_its_order) {
-  BOOST_TEST(forwarded({{"user-agent", "grpc-go/1.0"}, {"grpc-timeout", "5S"}, {"dbname", "a"}, {"x-sally", "b"}, {"sourceid2", "c"}, {"tokens", "d"}, {"empty", ""}, {"dbname", "e"}}) ==
+  BOOST_TEST(forwarded({{"user-agent", "grpc-go/1.0"},
+                        {"grpc-timeout", "5S"},
+                        {"dbname", "a"},
+                        {"x-sally", "b"},
+                        {"sourceid2", "c"},
+                        {"tokens", "d"},
+                        {"empty", ""},
+                        {"dbname", "e"}}) ==
              written_by_us + "user-agent=grpc-go/1.0;grpc-timeout=5S;dbname=a;x-sally=b;sourceid2=c;tokens=d;empty=;dbname=e;");
 }
 

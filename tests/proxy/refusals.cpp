@@ -10,7 +10,10 @@ void check_refusal(const answer& got, std::string_view status, std::string_view 
   BOOST_TEST(got.trailers_only);
   BOOST_TEST(got.header_blocks == 1U);
   BOOST_TEST(got.data_bytes == 0U);
-  const headers expected{{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", std::string(status)}, {"grpc-message", std::string(message)}};
+  const headers expected{{":status", "200"},
+                         {"content-type", "application/grpc"},
+                         {"grpc-status", std::string(status)},
+                         {"grpc-message", std::string(message)}};
   BOOST_TEST((got.head == expected), "status " << got.status() << ", message " << got.message());
 }
 
@@ -57,7 +60,7 @@ BOOST_AUTO_TEST_CASE(door_2_refuses_in_milvus_words_and_the_backend_sees_nothing
     check_refusal(got, "16", text);
   }
   BOOST_TEST(on.backend.saw_nothing());
-  BOOST_TEST(on.backend.connections() == 0U);   // the first permit opens the first connection
+  BOOST_TEST(on.backend.connections() == 0U);  // the first permit opens the first connection
   check_connection_lives(on, client);
 }
 
@@ -136,8 +139,9 @@ BOOST_AUTO_TEST_CASE(what_is_not_grpc_is_told_so_with_415) {
 BOOST_AUTO_TEST_CASE(a_path_that_is_not_a_service_and_a_method_is_unimplemented) {
   passage on;
   auto client = on.client();
-  for (const auto* path : {"/", "/a", "/a/b/", "/a/b/c", "//a/b", "/a//b", "/a/b?x=y", "/a/b#c", "/test.Backend/Ech%6f", "/./test.Backend/Echo",
-                           "/test.Backend/../test.Backend/Echo", "/test.Backend/Echo;x", "/test.Backend/Echo.x", "/milvus.proto.milvus.MilvusService/%43reateRole"})
+  for (const auto* path : {"/", "/a", "/a/b/", "/a/b/c", "//a/b", "/a//b", "/a/b?x=y", "/a/b#c", "/test.Backend/Ech%6f",
+                           "/./test.Backend/Echo", "/test.Backend/../test.Backend/Echo", "/test.Backend/Echo;x", "/test.Backend/Echo.x",
+                           "/milvus.proto.milvus.MilvusService/%43reateRole"})
     check_refusal(client.call(request(path)), "12", "malformed method name");
   BOOST_TEST(on.backend.saw_nothing());
   check_connection_lives(on, client);
@@ -181,10 +185,22 @@ BOOST_AUTO_TEST_CASE(malformed_heads_are_reset_and_never_forwarded) {
   late_pseudo.push_back({":authority", "x"});
   twice.insert(twice.begin(), {":path", path_of("Echo")});
   const headers table[] = {
-      with(good, "connection", "keep-alive"), with(good, "transfer-encoding", "chunked"), with(good, "te", "gzip"), with(good, "Sourceid", "x"),
-      with(good, "X_Sallyport_User", "root"), with(good, "host", "other.example"),        with(good, "x", "a\nb"),  with(good, "x", std::string("a\0b", 3)),
-      with(good, ":path", ""),                with(good, ":method", ""),                  late_pseudo,              twice,
-      with(good, ":method", "CONNECT"),       with(good, ":scheme", "ftp"),               with(good, "x y", "z"),   with(good, ":authority", "user@h"),
+      with(good, "connection", "keep-alive"),
+      with(good, "transfer-encoding", "chunked"),
+      with(good, "te", "gzip"),
+      with(good, "Sourceid", "x"),
+      with(good, "X_Sallyport_User", "root"),
+      with(good, "host", "other.example"),
+      with(good, "x", "a\nb"),
+      with(good, "x", std::string("a\0b", 3)),
+      with(good, ":path", ""),
+      with(good, ":method", ""),
+      late_pseudo,
+      twice,
+      with(good, ":method", "CONNECT"),
+      with(good, ":scheme", "ftp"),
+      with(good, "x y", "z"),
+      with(good, ":authority", "user@h"),
   };
   for (std::size_t i = 0; i < std::size(table); ++i) {
     const auto& got = client.call(table[i]);
@@ -283,7 +299,7 @@ BOOST_FIXTURE_TEST_CASE(data_waits_within_its_window_while_a_hash_runs_and_arriv
   client.settle();
   BOOST_TEST(on.backend.saw_nothing());
   BOOST_TEST(on.backend.connections() == 0U);
-  BOOST_TEST(client.credited(id) == 0U);   // nothing was passed on, so nothing is given back
+  BOOST_TEST(client.credited(id) == 0U);  // nothing was passed on, so nothing is given back
   // The rest of the connection flows meanwhile.
   const auto& refused = client.call(request(path_of("Echo"), {}));
   BOOST_TEST(refused.status() == "16");

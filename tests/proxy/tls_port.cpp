@@ -1,4 +1,5 @@
-// The passage behind door 1: the same requests through TLS, by a TLS client that is not ours (`openssl s_client`; the proxy room may not know OpenSSL).
+// The passage behind door 1: the same requests through TLS, by a TLS client that is not ours (`openssl s_client`; the proxy room may not
+// know OpenSSL).
 #include "passage.hpp"
 
 #include <spawn.h>
@@ -50,12 +51,13 @@ class tls_client {
     int pair[2];
     BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
     ours_ = pair[0];
-    std::vector<std::string> words{"openssl", "s_client", "-quiet", "-nocommands", "-no_ign_eof", "-connect", "127.0.0.1:" + std::to_string(port)};
+    std::vector<std::string> words{
+        "openssl", "s_client", "-quiet", "-nocommands", "-no_ign_eof", "-connect", "127.0.0.1:" + std::to_string(port)};
     words.insert(words.end(), more.begin(), more.end());
     program_ = std::make_unique<process>(words, pair[1]);
     ::close(pair[1]);
   }
-  int descriptor() const { return ours_; }   // whoever takes it closes it
+  int descriptor() const { return ours_; }  // whoever takes it closes it
 
  private:
   int ours_ = -1;
@@ -69,8 +71,8 @@ struct tls_port {
     chosen.cert = folder.file("cert.pem");
     chosen.key = folder.file("key.pem");
     const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-    process maker({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", chosen.key, "-out",
-                   chosen.cert},
+    process maker({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                   "/CN=localhost", "-keyout", chosen.key, "-out", chosen.cert},
                   nothing);
     ::close(nothing);
     BOOST_REQUIRE(maker.succeeded());

@@ -1,5 +1,6 @@
-// A backend of the tests: h2c on a port of its own, what it does chosen by the method's name, and everything that reached it kept. The assertion that it is for
-// is `saw_nothing`. A thread accepts, a thread serves each connection; all else may be called from the test's thread. Like Milvus' cmux it answers an empty SETTINGS.
+// A backend of the tests: h2c on a port of its own, what it does chosen by the method's name, and everything that reached it kept. The
+// assertion that it is for is `saw_nothing`. A thread accepts, a thread serves each connection; all else may be called from the test's
+// thread. Like Milvus' cmux it answers an empty SETTINGS.
 //
 //   Echo          the request's DATA back, then grpc-status 0               Hang           nothing, for ever
 //   Refuse        RST_STREAM(REFUSED_STREAM)                                Reset, Cancel  RST_STREAM(INTERNAL_ERROR), (CANCEL)
@@ -33,13 +34,13 @@ class fake_backend {
     std::string body;
     bool ended = false;
     std::optional<std::uint32_t> reset;
-    std::size_t sent = 0;   // DATA of the answer
+    std::size_t sent = 0;  // DATA of the answer
   };
   struct options {
     std::vector<std::pair<std::uint16_t, std::uint32_t>> settings = {};
-    bool credits = true;         // gives credit for what it reads
+    bool credits = true;  // gives credit for what it reads
     std::size_t large_bytes = 8 * 1024 * 1024;
-    std::uint16_t port = 0;      // 0: the system chooses
+    std::uint16_t port = 0;  // 0: the system chooses
   };
 
   fake_backend() : fake_backend(options{}) {}
@@ -75,6 +76,11 @@ class fake_backend {
   }
   bool saw_nothing() const { return requests().empty(); }
   std::size_t bytes() const { return bytes_; }
+  // What was malformed of what reached it: nothing, or the test has found a bug.
+  std::string faults() const {
+    const std::lock_guard held(mutex_);
+    return faults_;
+  }
   std::size_t pings() const { return pings_; }
   request last() const {
     const std::lock_guard held(mutex_);
@@ -90,7 +96,8 @@ class fake_backend {
     return until([n](const auto& all) { return all.size() >= n; }, limit);
   }
   bool until_reset(steady::duration limit = 10s) const {
-    return until([](const auto& all) { return std::any_of(all.begin(), all.end(), [](const auto& r) { return r.reset.has_value(); }); }, limit);
+    return until([](const auto& all) { return std::any_of(all.begin(), all.end(), [](const auto& r) { return r.reset.has_value(); }); },
+                 limit);
   }
 
  private:
@@ -100,9 +107,9 @@ class fake_backend {
     frame_reader frames = {};
     hpack_reader hpack = {};
     h2::frame block = {};
-    std::map<std::uint32_t, std::size_t> streams = {};   // to its place in requests_
+    std::map<std::uint32_t, std::size_t> streams = {};  // to its place in requests_
     std::map<std::uint32_t, std::int64_t> windows = {};
-    std::map<std::uint32_t, std::pair<std::string, std::size_t>> answers = {};   // DATA, and how much of it was sent
+    std::map<std::uint32_t, std::pair<std::string, std::size_t>> answers = {};  // DATA, and how much of it was sent
     std::int64_t window = 65'535, initial = 65'535;
     bool done = false;
   };
@@ -116,7 +123,8 @@ class fake_backend {
     at.sin_port = htons(port);
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof at;
-    if (::bind(listener_, reinterpret_cast<const sockaddr*>(&at), size) != 0 || ::listen(listener_, 64) != 0) throw std::runtime_error("the backend cannot listen");
+    if (::bind(listener_, reinterpret_cast<const sockaddr*>(&at), size) != 0 || ::listen(listener_, 64) != 0)
+      throw std::runtime_error("the backend cannot listen");
     ::getsockname(listener_, reinterpret_cast<sockaddr*>(&at), &size);
     port_ = ntohs(at.sin_port);
     acceptor_ = std::thread([this] { accept(); });
@@ -183,9 +191,7 @@ class fake_backend {
         }
         change(p, f.id, [&f](request& r) { r.body += f.payload, r.ended = r.ended || f.ends(); });
         return f.ends() ? whole(p, f.id) : void();
-      case h2::rst:
-        p.answers.erase(f.id);
-        return change(p, f.id, [&f](request& r) { r.reset = f.number(); });
+      case h2::rst: p.answers.erase(f.id); return change(p, f.id, [&f](request& r) { r.reset = f.number(); });
       case h2::settings:
         if (f.flags & h2::ack) return;
         for (std::size_t at = 0; at + 6 <= f.payload.size(); at += 6)
@@ -228,7 +234,8 @@ class fake_backend {
     if (what == "Refuse") return write(p, h2::make_rst(id, h2::refused_stream));
     if (what == "Reset") return write(p, h2::make_rst(id, h2::internal_error));
     if (what == "Cancel") return write(p, h2::make_rst(id, h2::cancel));
-    if (what == "Early") return write(p, h2::make_head(id, {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "7"}}, true));
+    if (what == "Early")
+      return write(p, h2::make_head(id, {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "7"}}, true));
     if (what == "Goaway") return write(p, h2::make_goaway(id - 2, h2::no_error));
     if (what == "GoawayAbove") return write(p, h2::make_goaway(id, h2::no_error));
     if (what == "BadHead") return write(p, h2::make_head(id, {{":status", "200"}, {"Content-Type", "application/grpc"}}, false));
@@ -281,10 +288,10 @@ class fake_backend {
   std::thread acceptor_;
   mutable std::mutex mutex_;
   mutable std::condition_variable moved_;
-  std::vector<std::unique_ptr<wire>> wires_;   // of every connection there was
+  std::vector<std::unique_ptr<wire>> wires_;  // of every connection there was
   std::vector<std::thread> threads_;
   std::vector<request> requests_;
-  std::string faults_;
+  std::string faults_;  // of what reached it: malformed blocks, unknown indices
   std::atomic<std::size_t> bytes_{0}, pings_{0};
 };
 

@@ -1,4 +1,5 @@
-// A client of the tests: raw HTTP/2 frames over a blocking descriptor, everything that came kept for the test to look at. One thread. Every wait has a deadline.
+// A client of the tests: raw HTTP/2 frames over a blocking descriptor, everything that came kept for the test to look at. One thread. Every
+// wait has a deadline.
 #pragma once
 
 #include "h2_wire.hpp"
@@ -17,10 +18,10 @@ struct answer {
   headers head, trailers;
   std::string body;
   std::size_t header_blocks = 0, data_bytes = 0;
-  bool trailers_only = false;   // the first block ended the stream
+  bool trailers_only = false;  // the first block ended the stream
   bool ended = false;
   std::optional<std::uint32_t> reset;
-  std::vector<std::uint8_t> frames;   // their types, in order
+  std::vector<std::uint8_t> frames;  // their types, in order
   std::int64_t may_send = 65'535;
   const headers& last() const { return header_blocks > 1 ? trailers : head; }
   std::string status() const { return find(last(), "grpc-status"); }
@@ -28,10 +29,10 @@ struct answer {
 };
 
 struct client_options {
-  std::uint32_t window = 65'535;   // of a stream; the connection's is opened wide
-  bool credits = true;             // gives credit back as DATA comes
+  std::uint32_t window = 65'535;  // of a stream; the connection's is opened wide
+  bool credits = true;            // gives credit back as DATA comes
   bool keeps_bodies = true;
-  bool acknowledges = true;        // SETTINGS
+  bool acknowledges = true;  // SETTINGS
 };
 
 class h2_client {
@@ -115,7 +116,7 @@ class h2_client {
 
   answer& at(std::uint32_t id) { return answers_[id]; }
   const std::vector<farewell>& farewells() const { return farewells_; }
-  const std::vector<std::pair<std::uint32_t, std::uint32_t>>& credits() const { return credits_; }   // stream, bytes
+  const std::vector<std::pair<std::uint32_t, std::uint32_t>>& credits() const { return credits_; }  // stream, bytes
   std::size_t credited(std::uint32_t id) const {
     std::size_t all = 0;
     for (const auto& [stream, bytes] : credits_) all += stream == id ? bytes : 0;
@@ -151,8 +152,10 @@ class h2_client {
         if (!(f.flags & h2::ack) && options_.acknowledges) raw(h2::make(h2::settings, h2::ack, 0));
         return;
       case h2::ping:
-        if (f.flags & h2::ack) answered_ = f.number(4);
-        else raw(h2::make(h2::ping, h2::ack, 0, f.payload));
+        if (f.flags & h2::ack)
+          answered_ = f.number(4);
+        else
+          raw(h2::make(h2::ping, h2::ack, 0, f.payload));
         return;
       case h2::goaway: farewells_.push_back({f.number(), f.number(4), f.payload.substr(8)}); return;
       case h2::window:

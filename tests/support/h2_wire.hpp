@@ -1,5 +1,6 @@
-// HTTP/2 frames over a blocking descriptor, for the two ends that tests play. Nothing here is shared with the http2 room: what is tested must not be its own judge.
-// One thread an end, but `hang_up` and `interrupt`, which any thread may call. Every wait has a deadline and throws when it is over.
+// HTTP/2 frames over a blocking descriptor, for the two ends that tests play. Nothing here is shared with the http2 room: what is tested
+// must not be its own judge. One thread an end, but `hang_up` and `interrupt`, which any thread may call. Every wait has a deadline and
+// throws when it is over.
 #pragma once
 
 #include "hpack_text.hpp"
@@ -79,7 +80,9 @@ inline std::string make_head(std::uint32_t id, const headers& fields, bool end) 
 }
 inline std::string make_rst(std::uint32_t id, std::uint32_t why) { return make(rst, none, id, big_endian(why, 4)); }
 inline std::string make_window(std::uint32_t id, std::uint32_t more) { return make(window, none, id, big_endian(more, 4)); }
-inline std::string make_goaway(std::uint32_t last, std::uint32_t why) { return make(goaway, none, 0, big_endian(last, 4) + big_endian(why, 4)); }
+inline std::string make_goaway(std::uint32_t last, std::uint32_t why) {
+  return make(goaway, none, 0, big_endian(last, 4) + big_endian(why, 4));
+}
 
 }  // namespace h2
 
@@ -126,9 +129,12 @@ class wire {
     const auto until = steady::now() + limit;
     while (!bytes.empty()) {
       const auto n = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (n > 0) bytes.remove_prefix(static_cast<std::size_t>(n));
-      else if (errno != EAGAIN && errno != EINTR) return false;
-      else wait(POLLOUT, until, "the peer does not read");
+      if (n > 0)
+        bytes.remove_prefix(static_cast<std::size_t>(n));
+      else if (errno != EAGAIN && errno != EINTR)
+        return false;
+      else
+        wait(POLLOUT, until, "the peer does not read");
     }
     return true;
   }
@@ -158,7 +164,8 @@ class wire {
   std::string read_all(steady::duration limit = 10s) {
     std::string all;
     const auto until = steady::now() + limit;
-    while (read(all, until)) {}
+    while (read(all, until)) {
+    }
     return all;
   }
   std::size_t total() const { return total_; }
@@ -178,7 +185,7 @@ class wire {
 // Bytes to frames.
 class frame_reader {
  public:
-  std::string bytes;   // not yet a frame
+  std::string bytes;  // not yet a frame
   std::optional<h2::frame> next() {
     const auto at = [this](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[taken_ + i])); };
     const auto left = bytes.size() - taken_;
@@ -188,8 +195,8 @@ class frame_reader {
       return std::nullopt;
     }
     const std::size_t length = at(0) << 16 | at(1) << 8 | at(2);
-    h2::frame f{static_cast<std::uint8_t>(at(3)), static_cast<std::uint8_t>(at(4)), (at(5) << 24 | at(6) << 16 | at(7) << 8 | at(8)) & 0x7fffffff,
-                bytes.substr(taken_ + 9, length)};
+    h2::frame f{static_cast<std::uint8_t>(at(3)), static_cast<std::uint8_t>(at(4)),
+                (at(5) << 24 | at(6) << 16 | at(7) << 8 | at(8)) & 0x7fffffff, bytes.substr(taken_ + 9, length)};
     taken_ += 9 + length;
     return f;
   }

@@ -1,5 +1,5 @@
-// Header blocks as the tests write and read them: literals only on the way out; on the way in everything of RFC 7541 but Huffman, which Sallyport never writes.
-// On purpose nothing of the http2 room, nor of the library beneath it: what is tested must not be its own judge.
+// Header blocks as the tests write and read them: literals only on the way out; on the way in everything of RFC 7541 but Huffman, which
+// Sallyport never writes. On purpose nothing of the http2 room, nor of the library beneath it: what is tested must not be its own judge.
 #pragma once
 
 #include <array>
@@ -31,7 +31,7 @@ inline std::size_t count(const headers& in, std::string_view name) {
   return n;
 }
 
-inline void put_integer(std::string& to, unsigned char first, unsigned bits, std::uint64_t value) {   // RFC 7541 5.1
+inline void put_integer(std::string& to, unsigned char first, unsigned bits, std::uint64_t value) {  // RFC 7541 5.1
   const std::uint64_t most = (1U << bits) - 1;
   if (value < most) {
     to += static_cast<char>(first | value);
@@ -115,17 +115,68 @@ class hpack_reader {
     return out;
   }
   header at(std::uint64_t index) const {
-    static constexpr std::array<std::pair<const char*, const char*>, 61> fixed{{   // RFC 7541, appendix A
-        {":authority", ""}, {":method", "GET"}, {":method", "POST"}, {":path", "/"}, {":path", "/index.html"}, {":scheme", "http"}, {":scheme", "https"},
-        {":status", "200"}, {":status", "204"}, {":status", "206"}, {":status", "304"}, {":status", "400"}, {":status", "404"}, {":status", "500"},
-        {"accept-charset", ""}, {"accept-encoding", "gzip, deflate"}, {"accept-language", ""}, {"accept-ranges", ""}, {"accept", ""},
-        {"access-control-allow-origin", ""}, {"age", ""}, {"allow", ""}, {"authorization", ""}, {"cache-control", ""}, {"content-disposition", ""},
-        {"content-encoding", ""}, {"content-language", ""}, {"content-length", ""}, {"content-location", ""}, {"content-range", ""}, {"content-type", ""},
-        {"cookie", ""}, {"date", ""}, {"etag", ""}, {"expect", ""}, {"expires", ""}, {"from", ""}, {"host", ""}, {"if-match", ""}, {"if-modified-since", ""},
-        {"if-none-match", ""}, {"if-range", ""}, {"if-unmodified-since", ""}, {"last-modified", ""}, {"link", ""}, {"location", ""}, {"max-forwards", ""},
-        {"proxy-authenticate", ""}, {"proxy-authorization", ""}, {"range", ""}, {"referer", ""}, {"refresh", ""}, {"retry-after", ""}, {"server", ""},
-        {"set-cookie", ""}, {"strict-transport-security", ""}, {"transfer-encoding", ""}, {"user-agent", ""}, {"vary", ""}, {"via", ""},
-        {"www-authenticate", ""}}};
+    static constexpr std::array<std::pair<const char*, const char*>, 61> fixed{{// RFC 7541, appendix A
+                                                                                {":authority", ""},
+                                                                                {":method", "GET"},
+                                                                                {":method", "POST"},
+                                                                                {":path", "/"},
+                                                                                {":path", "/index.html"},
+                                                                                {":scheme", "http"},
+                                                                                {":scheme", "https"},
+                                                                                {":status", "200"},
+                                                                                {":status", "204"},
+                                                                                {":status", "206"},
+                                                                                {":status", "304"},
+                                                                                {":status", "400"},
+                                                                                {":status", "404"},
+                                                                                {":status", "500"},
+                                                                                {"accept-charset", ""},
+                                                                                {"accept-encoding", "gzip, deflate"},
+                                                                                {"accept-language", ""},
+                                                                                {"accept-ranges", ""},
+                                                                                {"accept", ""},
+                                                                                {"access-control-allow-origin", ""},
+                                                                                {"age", ""},
+                                                                                {"allow", ""},
+                                                                                {"authorization", ""},
+                                                                                {"cache-control", ""},
+                                                                                {"content-disposition", ""},
+                                                                                {"content-encoding", ""},
+                                                                                {"content-language", ""},
+                                                                                {"content-length", ""},
+                                                                                {"content-location", ""},
+                                                                                {"content-range", ""},
+                                                                                {"content-type", ""},
+                                                                                {"cookie", ""},
+                                                                                {"date", ""},
+                                                                                {"etag", ""},
+                                                                                {"expect", ""},
+                                                                                {"expires", ""},
+                                                                                {"from", ""},
+                                                                                {"host", ""},
+                                                                                {"if-match", ""},
+                                                                                {"if-modified-since", ""},
+                                                                                {"if-none-match", ""},
+                                                                                {"if-range", ""},
+                                                                                {"if-unmodified-since", ""},
+                                                                                {"last-modified", ""},
+                                                                                {"link", ""},
+                                                                                {"location", ""},
+                                                                                {"max-forwards", ""},
+                                                                                {"proxy-authenticate", ""},
+                                                                                {"proxy-authorization", ""},
+                                                                                {"range", ""},
+                                                                                {"referer", ""},
+                                                                                {"refresh", ""},
+                                                                                {"retry-after", ""},
+                                                                                {"server", ""},
+                                                                                {"set-cookie", ""},
+                                                                                {"strict-transport-security", ""},
+                                                                                {"transfer-encoding", ""},
+                                                                                {"user-agent", ""},
+                                                                                {"vary", ""},
+                                                                                {"via", ""},
+                                                                                {"www-authenticate", ""}}};
     if (index == 0 || index > fixed.size() + table_.size()) throw std::runtime_error("no such index");
     if (index <= fixed.size()) return {fixed[index - 1].first, fixed[index - 1].second};
     return table_[index - fixed.size() - 1];

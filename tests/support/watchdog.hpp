@@ -32,7 +32,9 @@ class watchdog {
   struct observer final : boost::unit_test::test_observer {
     explicit observer(watchdog& on) : dog(on) { boost::unit_test::framework::register_observer(*this); }
     ~observer() override { boost::unit_test::framework::deregister_observer(*this); }
-    void test_unit_start(const boost::unit_test::test_unit& unit) override { dog.say(unit.p_type == boost::unit_test::TUT_CASE ? unit.p_name.get() : ""); }
+    void test_unit_start(const boost::unit_test::test_unit& unit) override {
+      dog.say(unit.p_type == boost::unit_test::TUT_CASE ? unit.p_name.get() : "");
+    }
     void test_unit_finish(const boost::unit_test::test_unit&, unsigned long) override { dog.say(""); }
     watchdog& dog;
   };

@@ -94,9 +94,10 @@ struct room {
   }
   exchange* open(told& who, const std::string& method, bool end, failure& why) {
     const auto path = "/test.Backend/" + method;
-    const std::vector<http2::field> fields{http2::make_field(http2::known::method, ":method", "POST"), http2::make_field(http2::known::scheme, ":scheme", "http"),
-                                           http2::make_field(http2::known::path, ":path", path), http2::make_field(http2::known::te, "te", "trailers"),
-                                           http2::make_field(http2::known::content_type, "content-type", "application/grpc")};
+    const std::vector<http2::field> fields{
+        http2::make_field(http2::known::method, ":method", "POST"), http2::make_field(http2::known::scheme, ":scheme", "http"),
+        http2::make_field(http2::known::path, ":path", path), http2::make_field(http2::known::te, "te", "trailers"),
+        http2::make_field(http2::known::content_type, "content-type", "application/grpc")};
     who.on = at->open(permit, fields, end, who, why);
     return who.on;
   }
@@ -159,7 +160,7 @@ BOOST_FIXTURE_TEST_CASE(a_full_connection_is_followed_by_another, room) {
 BOOST_FIXTURE_TEST_CASE(a_body_that_came_before_the_connection_follows_the_head, room) {
   told who;
   BOOST_REQUIRE(open(who, "Echo", false));
-  BOOST_TEST(who.on->send(bytes_of("one "), false) == 0U);   // kept: credit for it is withheld
+  BOOST_TEST(who.on->send(bytes_of("one "), false) == 0U);  // kept: credit for it is withheld
   BOOST_TEST(who.on->send(bytes_of("two "), false) == 0U);
   BOOST_REQUIRE(until([&] { return who.taken == 8; }));
   BOOST_TEST(who.on->send(bytes_of("three"), true) == 5U);
@@ -209,7 +210,7 @@ BOOST_AUTO_TEST_CASE(a_line_that_is_full_takes_nobody) {
   failure why{};
   BOOST_TEST(!on.open(fourth, "Echo", true, why));
   BOOST_TEST((why == failure::no_slot));
-  BOOST_TEST(!fourth.over());   // it was told by the return, not by a call
+  BOOST_TEST(!fourth.over());  // it was told by the return, not by a call
 }
 
 BOOST_AUTO_TEST_CASE(who_waits_too_long_is_told_so_and_the_others_wait_on) {
@@ -258,7 +259,7 @@ BOOST_FIXTURE_TEST_CASE(a_failed_connect_is_shared_by_its_waiters_and_then_it_fa
 
   backend.start_again();
   told again;
-  BOOST_REQUIRE(until([&] { return open(again, "Echo") != nullptr; }));   // the pause is 100 ms at most
+  BOOST_REQUIRE(until([&] { return open(again, "Echo") != nullptr; }));  // the pause is 100 ms at most
   BOOST_REQUIRE(until([&] { return again.over(); }));
   BOOST_TEST(again.ended);
 }
@@ -276,8 +277,8 @@ BOOST_FIXTURE_TEST_CASE(pauses_grow_with_each_failure_and_one_success_ends_them,
     until([&] { return next.over(); });
     return lasted;
   };
-  BOOST_TEST((pause() >= 45ms));    // failures 1, 2
-  BOOST_TEST((pause() >= 190ms));   // 3, 4: 400 ms, of which the jitter leaves half
+  BOOST_TEST((pause() >= 45ms));   // failures 1, 2
+  BOOST_TEST((pause() >= 190ms));  // 3, 4: 400 ms, of which the jitter leaves half
   backend.start_again();
   told good;
   BOOST_REQUIRE(until([&] { return open(good, "Echo") != nullptr; }));
@@ -314,9 +315,10 @@ BOOST_FIXTURE_TEST_CASE(an_unanswered_connect_ends_by_its_deadline, room) {
 }
 
 BOOST_FIXTURE_TEST_CASE(each_way_of_failing_has_its_own_word, room) {
-  const std::pair<const char*, failure> table[] = {{"Refuse", failure::unprocessed}, {"Reset", failure::broken}, {"Cancel", failure::cancelled},
-                                                   {"Goaway", failure::unprocessed}, {"DieFirst", failure::broken}, {"BadHead", failure::broken},
-                                                   {"NoHead", failure::broken},      {"PushPromise", failure::broken}, {"DieInMessage", failure::broken}};
+  const std::pair<const char*, failure> table[] = {
+      {"Refuse", failure::unprocessed}, {"Reset", failure::broken},       {"Cancel", failure::cancelled},
+      {"Goaway", failure::unprocessed}, {"DieFirst", failure::broken},    {"BadHead", failure::broken},
+      {"NoHead", failure::broken},      {"PushPromise", failure::broken}, {"DieInMessage", failure::broken}};
   for (const auto& [method, expected] : table) {
     told who;
     BOOST_REQUIRE(until([&] { return open(who, method) != nullptr; }));
@@ -385,7 +387,7 @@ BOOST_FIXTURE_TEST_CASE(one_ping_asks_a_silent_backend_and_no_second_until_it_ha
   BOOST_TEST(!until([&] { return backend.pings() > 0; }, 50ms));
   sweep_in(11s);
   BOOST_REQUIRE(until([&] { return backend.pings() == 1; }));
-  until([] { return false; }, 50ms);   // its answer has come
+  until([] { return false; }, 50ms);  // its answer has come
   sweep_in(60s);
   BOOST_TEST(!until([&] { return backend.pings() > 1; }, 50ms));
   BOOST_TEST(!who.over());
