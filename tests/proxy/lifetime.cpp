@@ -31,8 +31,15 @@ BOOST_AUTO_TEST_CASE(an_upload_over_http1_does_not_lose_the_answer_to_a_reset) {
   socket.write("POST /v2 HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n");
   for (int i = 0; i < 60; ++i) socket.write(std::string(16'384, 'x'));
   socket.half_close();
-  BOOST_TEST(socket.read_all().find("415 Unsupported Media Type") != std::string::npos);
+  const auto got = socket.read_all();
+  BOOST_TEST(got.find("415 Unsupported Media Type") != std::string::npos);
   BOOST_TEST(!socket.was_reset());
+  // What still came was discarded unread: one verdict, one line.
+  BOOST_REQUIRE(on.log_has("cause=wrong_protocol"));
+  const auto log = on.log();
+  const auto first = log.find("wrong_protocol seen=");
+  BOOST_REQUIRE(first != std::string::npos);
+  BOOST_TEST(log.find("wrong_protocol seen=", first + 1) == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(tls_and_nonsense_on_a_plaintext_port_are_closed_with_a_reason_in_the_log) {
@@ -225,8 +232,10 @@ BOOST_AUTO_TEST_CASE(a_drain_says_goodbye_twice_lets_requests_finish_and_ends) {
   const auto id = busy.open(request(path_of("Echo")), false);
   idle.call(request(path_of("Echo")));
   BOOST_REQUIRE(on.backend.until_count(2));
+  const auto begun = steady::now();
   on.drain();
   BOOST_REQUIRE(busy.until([&] { return busy.farewells().size() == 2; }));
+  BOOST_TEST((steady::now() - begun < 950ms));  // a round trip, not the second after which it would be said anyway
   BOOST_TEST(busy.farewells()[0].last == 0x7fffffffU);
   BOOST_TEST(busy.farewells()[0].code == h2::no_error);
   BOOST_TEST(busy.farewells()[1].last == id);

@@ -286,6 +286,15 @@ BOOST_FIXTURE_TEST_CASE(pauses_grow_with_each_failure_and_one_success_ends_them,
   BOOST_TEST(good.ended);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_connection_that_dies_young_is_followed_by_a_pause, room) {
+  told who, fast;
+  BOOST_REQUIRE(open(who, "DieFirst"));
+  BOOST_REQUIRE(until([&] { return who.over(); }));
+  failure why{};
+  BOOST_TEST(!open(fast, "Echo", true, why));
+  BOOST_TEST((why == failure::unreachable));
+}
+
 BOOST_FIXTURE_TEST_CASE(an_unanswered_connect_ends_by_its_deadline, room) {
   // A port whose queue of connections is full answers no SYN.
   const int full = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
