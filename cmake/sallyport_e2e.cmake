@@ -10,7 +10,7 @@ function(sallyport_e2e_tests)
     add_test(NAME ${name}
       COMMAND ${SALLYPORT_VENVS}/tests/bin/python -m pytest -x -q -s -p no:cacheprovider --rootdir ${CMAKE_SOURCE_DIR}/tests/e2e ${test}
       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/e2e)
-    set_tests_properties(${name} PROPERTIES LABELS e2e RUN_SERIAL TRUE TIMEOUT 300
+    set_tests_properties(${name} PROPERTIES LABELS e2e RUN_SERIAL TRUE TIMEOUT 600
       ENVIRONMENT "SALLYPORT_BUILD=${CMAKE_BINARY_DIR};SALLYPORT_VENVS=${SALLYPORT_VENVS};PYTHONDONTWRITEBYTECODE=1")
   endforeach()
 endfunction()
