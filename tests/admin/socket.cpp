@@ -234,8 +234,12 @@ BOOST_AUTO_TEST_CASE(where_no_server_is_the_answer_is_not_connected_and_nothing_
   BOOST_TEST(code_of("") != not_connected);
   BOOST_TEST(code_of("/" + std::string(200, 'x')) != not_connected);
   {
-    running server(in.at("t"), [](json::object, const std::function<void(json::object)>&) {});
-    std::thread stopper([&] { server.stop(); });
+    std::promise<void> asked;
+    running server(in.at("t"), [&asked](json::object, const std::function<void(json::object)>&) { asked.set_value(); });
+    std::thread stopper([&] {
+      asked.get_future().wait();   // the request has arrived, and is never answered
+      server.stop();
+    });
     BOOST_TEST(code_of(in.at("t")) != not_connected);  // it may have been carried out: never done again on the store
     stopper.join();
   }
