@@ -88,8 +88,9 @@ core::outcome<socket_file> socket_file::make(const std::string& path) {
   if (::lstat(path.c_str(), &status) != 0) return fault_of(errno, "admin socket " + path, "");
   made.device_ = status.st_dev;
   made.inode_ = status.st_ino;
-  if ((status.st_mode & 0777) != 0600 && ::chmod(path.c_str(), 0600) != 0)
-    return fault_of(errno, "cannot protect the admin socket " + path, "");
+  if ((status.st_mode & 0777) != 0600)
+    return fault_of(EPERM, "admin socket " + path + " is not for its owner alone",
+                    "; set admin.socket to a path on a file system with permissions");
   if (::listen(made.descriptor_, static_cast<int>(connections_max)) != 0)
     return fault_of(errno, "cannot listen on the admin socket " + path, "");
   return made;
