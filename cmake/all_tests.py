@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Makes one ctest run of several build folders, so that there is one summary, and compares the C++ tests that they hold.
 
-all_tests.py write OUT NAME=FOLDER…   writes OUT/CTestTestfile.cmake: every test of the first folder under its own name, the C++ tests (label
-                                      `room`) of the others as NAME/test, and one test that calls `compare`
-all_tests.py compare NAME=FOLDER…     fails when a C++ test case of one folder is missing in another
+all_tests.py write OUT PROGRAM_FOLDER NAME=FOLDER…   writes OUT/CTestTestfile.cmake: what tests the program and the scripts, from the first
+                                                     folder; the C++ tests (label `room`) of the others as NAME/test; and one test
+                                                     that calls `compare`
+all_tests.py compare NAME=FOLDER…                    fails when a C++ test case of one folder is missing in another
 """
 import collections
 import json
@@ -16,15 +17,22 @@ def folders_of(arguments):
     return {name: os.path.abspath(folder) for name, folder in (a.split("=", 1) for a in arguments)}
 
 
-def tests_of(folder):
+def tests_of(folder, wanted):
+    """The tests of a folder for which `wanted(labels)` holds."""
     listed = subprocess.run(["ctest", "--test-dir", folder, "--show-only=json-v1"], stdout=subprocess.PIPE, check=True).stdout
     tests = []
     for test in json.loads(listed)["tests"]:
         properties = {p["name"]: p["value"] for p in test.get("properties", [])}
+        if not wanted(properties.get("LABELS", [])):
+            continue
         if "command" not in test:
             sys.exit(f"{test['name']} in {folder} has no program: it was not built")
         tests.append((test["name"], test["command"], properties))
     return tests
+
+
+def is_room(labels):
+    return "room" in labels
 
 
 def quoted(text):
@@ -50,13 +58,11 @@ def lines_of(prefix, tests):
             yield f"set_tests_properties({quoted(prefix + name)} PROPERTIES {key} {quoted(property_text(key, value, prefix))})"
 
 
-def write(out, folders):
-    lines = ["# Made by cmake/all_tests.py from: " + " ".join(folders)]
-    for at, (name, folder) in enumerate(folders.items()):
-        tests = tests_of(folder)
-        if at > 0:
-            tests = [t for t in tests if "room" in t[2].get("LABELS", [])]
-        lines += lines_of("" if at == 0 else name + "/", tests)
+def write(out, program_folder, folders):
+    lines = [f"# Made by cmake/all_tests.py from {program_folder} and: " + " ".join(folders)]
+    lines += lines_of("", tests_of(program_folder, lambda labels: not is_room(labels)))
+    for name, folder in folders.items():
+        lines += lines_of(name + "/", tests_of(folder, is_room))
     compare_command = ["/usr/bin/python3", os.path.abspath(__file__), "compare"] + [f"{n}={f}" for n, f in folders.items()]
     lines += lines_of("", [("every_build_has_the_same_tests", compare_command, {"TIMEOUT": 120})])
     os.makedirs(out, exist_ok=True)
@@ -67,9 +73,7 @@ def write(out, folders):
 def cases_of(folder):
     """Every C++ test case of a folder that would run, as `program: suite/case`, from Boost.Test's own list."""
     cases = collections.Counter()
-    for name, command, properties in tests_of(folder):
-        if "room" not in properties.get("LABELS", []):
-            continue
+    for name, command, _ in tests_of(folder, is_room):
         run = subprocess.run([command[0], "--list_content"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True)
         lines = [line for line in run.stdout.splitlines() if line.strip()]
         depths = [(len(line) - len(line.lstrip())) // 4 for line in lines] + [0]
@@ -98,8 +102,8 @@ def compare(folders):
 
 
 def main():
-    if len(sys.argv) > 3 and sys.argv[1] == "write":
-        return write(sys.argv[2], folders_of(sys.argv[3:]))
+    if len(sys.argv) > 4 and sys.argv[1] == "write":
+        return write(sys.argv[2], sys.argv[3], folders_of(sys.argv[4:]))
     if len(sys.argv) > 3 and sys.argv[1] == "compare":
         return compare(folders_of(sys.argv[2:]))
     sys.exit(__doc__)

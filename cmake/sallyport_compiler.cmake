@@ -9,10 +9,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   endif()
 endif()
 if(SALLYPORT_SANITIZE)
-  add_compile_options(-fsanitize=${SALLYPORT_SANITIZE} -fno-sanitize-recover=all -O1)
+  add_compile_options(-fsanitize=${SALLYPORT_SANITIZE} -fno-sanitize-recover=all -O1 -g1)
   add_link_options(-fsanitize=${SALLYPORT_SANITIZE})
   if(SALLYPORT_SANITIZE MATCHES thread)
-    # UBSan's vptr check opens a pipe to look at memory, whose descriptors TSan then takes for a race of ours.
+    # UBSan's vptr check opens a pipe to look at memory, whose descriptors TSan then takes for a race of ours: the ASan build has it.
     add_compile_options(-fno-sanitize=vptr)
   endif()
 else()

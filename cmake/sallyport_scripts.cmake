@@ -8,6 +8,6 @@ function(sallyport_script_tests)
   # Its Python environment is ./dev's; in a build without it the test fails and says so.
   set(venvs ${CMAKE_SOURCE_DIR}/build/venv)
   add_test(NAME demo COMMAND ${venvs}/py30/bin/python -B ${CMAKE_SOURCE_DIR}/tests/demo/demo.py)
-  set_tests_properties(demo PROPERTIES LABELS e2e RUN_SERIAL TRUE TIMEOUT 180
+  set_tests_properties(demo PROPERTIES LABELS e2e RUN_SERIAL TRUE TIMEOUT 400
     ENVIRONMENT "SALLYPORT_BUILD=${CMAKE_BINARY_DIR};SALLYPORT_VENVS=${venvs}")
 endfunction()

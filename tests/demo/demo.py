@@ -83,11 +83,19 @@ class Child:
     def text(self):
         return self.log.read_text("utf-8", "backslashreplace")
 
-    def wait_for(self, pattern, seconds, working):
+    def wait_for_line(self, pattern, seconds, working):
+        """The match of `pattern` in what it printed."""
+        return self.wait_until(lambda: re.search(pattern, self.text(), re.M), seconds, working)
+
+    def wait_for_port(self, port, seconds, working):
+        """Until something accepts there: what others print, and when, is not a promise."""
+        self.wait_until(lambda: accepts(port), seconds, working)
+
+    def wait_until(self, seen, seconds, working):
         limit = time.monotonic() + seconds
         ticked = time.monotonic()
         while True:
-            if found := re.search(pattern, self.text(), re.M):
+            if found := seen():
                 return found
             if self.child.poll() is not None:
                 raise Failed(f"{self.name} ended with {self.child.returncode} before it served", f"its log is {self.log}")
@@ -118,6 +126,14 @@ def surroundings() -> dict:
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
+
+
+def accepts(port) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 def settings_of(folder: Path, mode: int) -> str:
@@ -162,14 +178,14 @@ class Demo:
         with Working(f"Milvus Lite on 127.0.0.1:{lite_port}, without TLS and without users") as working:
             tool = self.python("lite").parent / "milvus-lite"
             self.start("Milvus Lite", [self.python("lite"), tool, "server", "--data-dir", self.folder / "lite", "--host", "127.0.0.1", "--port", lite_port],
-                       "lite.log").wait_for("listening", 60, working)
+                       "lite.log").wait_for_port(lite_port, 180, working)
         settings = self.folder / "milvus.yaml"
         settings.write_text(settings_of(self.folder, mode))
         arguments = [PROGRAM, "run", "--milvus-config", settings, "--backend", f"127.0.0.1:{lite_port}", "--listen", f"127.0.0.1:{self.options.port}",
                      "--store", self.folder / "users.db"]
         with Working("Sallyport in front of it") as working:
             self.sallyport = self.start("Sallyport", arguments, "sallyport.log")
-            port = int(self.sallyport.wait_for(r"\blistening\b.*\baddress=127\.0\.0\.1:(\d+)", 20, working)[1])
+            port = int(self.sallyport.wait_for_line(r"\blistening\b.*\baddress=127\.0\.0\.1:(\d+)", 20, working)[1])
         print(f"\n   {DIM}$ {' '.join(str(a) for a in arguments)}{PLAIN}")
         print("\n".join(f"   {DIM}{line}{PLAIN}" for line in settings.read_text().splitlines()))
 
