@@ -33,11 +33,12 @@ LIBRARIES = (
     (re.compile(r"google/protobuf/|.*\.pb\.h$"), ("protobuf",)),
     (re.compile(r"CLI/"), ("cli11",)),
     (re.compile(r"(?:spdlog|fmt)/"), ("spdlog",)),
+    (re.compile(r"prometheus/"), ("prometheus",)),
 )
 ASIO_SSL = re.compile(r"boost/asio/ssl(?:\.hpp$|/)")
 SPDLOG = re.compile(r"(?:spdlog|fmt)/")
 # Libraries with one room only, whatever CMakeLists.txt says.
-SOLE_ROOM = {"openssl_ssl": "tls", "spdlog": "telemetry", "nghttp2": "http2"}
+SOLE_ROOM = {"openssl_ssl": "tls", "spdlog": "telemetry", "nghttp2": "http2", "prometheus": "telemetry"}
 SOURCES = (".cpp", ".hpp", ".cc", ".hh", ".h", ".ipp", ".c")
 
 

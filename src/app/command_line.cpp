@@ -14,8 +14,8 @@ namespace sallyport::app {
 namespace {
 
 constexpr const char* exit_codes_text =
-    "Exit codes: 0 ok; 1 warnings (check --strict), or a user command was refused; 2 the configuration or the\n"
-    "command line is wrong; 3 it could not start (port in use, store locked); 70 a bug of ours.";
+    "Exit codes: 0 ok; 1 warnings (check --strict), or a command was refused; 2 the configuration or the\n"
+    "command line is wrong; 3 it could not start (port in use, store locked), or no server runs (ctl); 70 a bug of ours.";
 
 // An argument that nobody knows may be a password that somebody typed: only the names of options are shown.
 std::string extras_of(const CLI::App& app) {
@@ -57,6 +57,7 @@ struct parsed {
   config::sources from;
   check_options check;
   user_options user;
+  ctl_options ctl;
   certs_options certs;
 };
 
@@ -87,6 +88,14 @@ void add_user_commands(CLI::App& app, parsed& into) {
   verb("token", "not in this version", true)->group("");
 }
 
+void add_ctl_commands(CLI::App& app, parsed& into) {
+  CLI::App* ctl = app.add_subcommand("ctl", "ask the running server, through its admin socket")->require_subcommand(1);
+  CLI::App* status = ctl->add_subcommand("status", "version, readiness, connections, listeners, backends");
+  files_option(*status, into.from.files, true);
+  status->add_option("--store", into.from.store, "SQLite file of the users, beside which the socket is")->type_name("PATH");
+  status->add_flag("--json", into.ctl.json, "as JSON");
+}
+
 void add_certs_commands(CLI::App& app, parsed& into) {
   CLI::App* certs = app.add_subcommand("certs", "make certificates")->require_subcommand(1);
   CLI::App* init = certs->add_subcommand("init", "the nine files of Milvus' recipe: a CA, a server's and a client's certificate");
@@ -110,6 +119,7 @@ int dispatch(const CLI::App& app, const parsed& what, surroundings& around) {
   if (app.got_subcommand("run")) return command_run(what.from, around);
   if (app.got_subcommand("check")) return command_check(what.from, what.check, around);
   if (app.got_subcommand("user")) return command_user(what.from, what.user, around);
+  if (app.got_subcommand("ctl")) return command_ctl_status(what.from, what.ctl, around);
   if (app.got_subcommand("certs")) return command_certs_init(what.certs, around);
   return command_version(around);
 }
@@ -127,6 +137,7 @@ int parse_and_dispatch(const std::vector<std::string>& arguments, surroundings& 
   check->add_flag("--strict", what.check.strict, "warnings end with exit code 1");
   check->add_flag("--effective", what.check.effective, "prints every value and where it comes from");
   add_user_commands(app, what);
+  add_ctl_commands(app, what);
   add_certs_commands(app, what);
   app.add_subcommand("version", "versions of Sallyport and of its libraries");
   for (CLI::App* sub : app.get_subcommands({})) sub->footer(exit_codes_text);

@@ -1,12 +1,10 @@
 #include "command_line.hpp"
 #include "exit_codes.hpp"
+#include "openssl_version.hpp"
 
 #include <boost/version.hpp>
 
 #include <ostream>
-
-// OpenSSL's own words about itself at run time; the room needs nothing else of it. 0 is OPENSSL_VERSION.
-extern "C" const char* OpenSSL_version(int what);
 
 namespace sallyport::app {
 
@@ -34,7 +32,7 @@ constexpr const char* build_type() {
 
 int command_version(surroundings& around) {
   around.out << "sallyport " << SALLYPORT_VERSION << "\n"
-             << OpenSSL_version(0) << "\n"
+             << openssl_version() << "\n"
              << "Boost " << BOOST_VERSION / 100'000 << "." << BOOST_VERSION / 100 % 1'000 << "." << BOOST_VERSION % 100 << "\n"
              << "build: " << build_type() << ", compiler " << __VERSION__ << std::endl;
   return ended_well;

@@ -1,5 +1,6 @@
 #include "server.hpp"
 
+#include "server_status.hpp"
 #include "user_requests.hpp"
 
 #include <sallyport/core/task_group.hpp>
@@ -44,7 +45,7 @@ void set_process_limits() {
 // Everything that one run consists of, in the order in which it is built; `stop` takes it down in the order that the threads need.
 class running_server {
  public:
-  running_server(const config::settings& s, telemetry::logger& log) : settings_(s), log_(log) {}
+  running_server(const config::settings& s, telemetry::logger& log) : settings_(s), log_(log), status_(s) {}
   ~running_server();
 
   int start();
@@ -55,17 +56,20 @@ class running_server {
   int open_users();
   int open_listeners();
   int open_admin();
+  int open_page();
   void warn_of_unsafe();
   core::task<void> watch_signals();
   core::task<void> warn_hourly();
+  void close_admin();
   void join();
 
   const config::settings& settings_;
   telemetry::logger& log_;
+  server_status status_;    // and the metrics, which everything below counts in
   asio::io_context io_{1};  // signals and the admin socket: the main thread
   core::task_group tasks_{io_.get_executor()};
-  asio::basic_signal_set<core::executor> signals_{io_.get_executor(), SIGTERM, SIGINT};   // before anything is opened: none is missed
-  std::vector<std::shared_ptr<const tls::context>> contexts_;  // one a listener; nullptr: plaintext
+  asio::basic_signal_set<core::executor> signals_{io_.get_executor(), SIGTERM, SIGINT};  // before anything is opened: none is missed
+  std::vector<std::shared_ptr<const tls::context>> contexts_;                            // one a listener; nullptr: plaintext
   std::shared_ptr<net::admission> gatekeeper_;
   std::shared_ptr<auth::hashing_pool> hashing_;
   std::deque<proxy::listener_settings> listeners_;  // of every worker; they are pointed to
@@ -74,6 +78,7 @@ class running_server {
   std::unique_ptr<users::store> store_;
   std::unique_ptr<milvus::service> service_;
   std::unique_ptr<admin::server> admin_;
+  std::unique_ptr<admin::page_server> page_;
   std::vector<std::thread> threads_;
   std::atomic<std::size_t> serving_{0};
   bool ran_ = false;
@@ -109,13 +114,16 @@ int running_server::open_users() {
     log_.warning("default_root_password",
                  {{"text", "root still has its first password: change it with update_password or `sallyport user passwd root`"}});
   service_ = std::make_unique<milvus::service>(settings_.user_calls, *store_, log_);
+  status_.opened(*store_);
   return code;
 }
 
 int running_server::open_listeners() {
   gatekeeper_ = std::make_shared<net::admission>(settings_.limits.admission);
   hashing_ = auth::make_hashing_pool(settings_.auth);
-  const proxy::shared_parts parts{*store_, *service_, hashing_, gatekeeper_, log_, settings_.auth, settings_.limits, settings_.backends};
+  auto& metrics = status_.metrics_of_all();
+  const proxy::shared_parts parts{*store_, *service_,      hashing_,         gatekeeper_,       log_,
+                                  metrics, settings_.auth, settings_.limits, settings_.backends};
   const auto count = settings_.workers ? settings_.workers : std::max(1u, std::thread::hardware_concurrency());
   for (std::uint32_t w = 0; w < count; ++w) {
     workers_.push_back(std::make_unique<proxy::worker>(parts));
@@ -127,6 +135,7 @@ int running_server::open_listeners() {
       if (!bound) return complain(cannot_start, bound.error().text);
       if (w > 0) continue;
       ports_.push_back(bound->port());
+      status_.listening(i, net::peer_address{*bound}.text(), contexts_[i] != nullptr);
       log_.info("listening", {{"listener", on.address.name},
                               {"address", net::peer_address{*bound}.text()},
                               {"tls", contexts_[i] != nullptr},
@@ -134,23 +143,41 @@ int running_server::open_listeners() {
                               {"backend", on.backend}});
     }
   }
-  store_->on_change([this] {
+  store_->on_change([this, &counts = metrics.make_shard()] {
+    counts.count(telemetry::counter::users_changes);
     for (const auto& w : workers_) w->users_changed();
   });
   return ok;
 }
 
 int running_server::open_admin() {
-  auto opened = admin::server::open(io_.get_executor(), settings_.admin, make_user_handler(*store_, *service_), log_);
+  auto answers = with_status(status_, make_user_handler(*store_, *service_));
+  auto opened = admin::server::open(io_.get_executor(), settings_.admin, std::move(answers), log_);
   if (!opened) return complain(cannot_start, opened.error().text);
   admin_ = std::move(*opened);
   tasks_.spawn(admin_->run());
   return ok;
 }
 
+int running_server::open_page() {
+  if (settings_.admin.page_host.empty()) return ok;
+  auto opened = admin::page_server::open(io_.get_executor(), settings_.admin, status_, log_);
+  if (!opened) return complain(cannot_start, opened.error().text);
+  page_ = std::move(*opened);
+  tasks_.spawn(page_->run());
+  log_.info("admin_listening", {{"address", net::peer_address{page_->local()}.text()}});
+  return ok;
+}
+
+void running_server::close_admin() {
+  if (admin_) admin_->close();
+  if (page_) page_->close();
+  tasks_.cancel();
+}
+
 int running_server::start() {
-  for (const auto step :
-       {&running_server::load_certificates, &running_server::open_users, &running_server::open_admin, &running_server::open_listeners})
+  for (const auto step : {&running_server::load_certificates, &running_server::open_users, &running_server::open_admin,
+                          &running_server::open_page, &running_server::open_listeners})
     if (const int code = (this->*step)(); code != ok) return code;
   warn_of_unsafe();
   return ok;
@@ -173,6 +200,7 @@ core::task<void> running_server::warn_hourly() {
 core::task<void> running_server::watch_signals() {
   const auto [error, number] = co_await signals_.async_wait(core::await);
   if (error) co_return;
+  status_.draining();
   log_.info("draining", {{"signal", number}, {"limit_ms", settings_.limits.drain.count()}});
   for (const auto& w : workers_) w->drain();
   const auto [again, second] = co_await signals_.async_wait(core::await);
@@ -188,13 +216,11 @@ int running_server::run() {
     threads_.emplace_back([this, worker = w.get()] {
       worker->run();
       if (--serving_ > 0) return;
-      asio::post(io_, [this] {
-        admin_->close();
-        tasks_.cancel();
-      });
+      asio::post(io_, [this] { close_admin(); });
     });
   tasks_.spawn(watch_signals());
   tasks_.spawn(warn_hourly());
+  status_.serving(workers_.size());
   log_.info("ready", {{"workers", workers_.size()}, {"version", SALLYPORT_VERSION}});
   io_.run();
   join();
@@ -214,8 +240,7 @@ running_server::~running_server() {
       w->abandon();
       w->run();
     }
-    if (admin_) admin_->close();
-    tasks_.cancel();
+    close_admin();
     io_.run();
   }
   // The store answers from its own thread into the workers: it ends first.

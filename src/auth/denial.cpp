@@ -39,6 +39,14 @@ std::uint32_t grpc_status_of(denial why) {
   return why == denial::overloaded ? unavailable : unauthenticated;
 }
 
+bool is_basic(std::string_view authorization) {
+  constexpr std::string_view scheme = "basic ";
+  if (authorization.size() < scheme.size()) return false;
+  for (std::size_t i = 0; i < scheme.size(); ++i)
+    if ((authorization[i] >= 'A' && authorization[i] <= 'Z' ? authorization[i] + ('a' - 'A') : authorization[i]) != scheme[i]) return false;
+  return true;
+}
+
 bool permit::administrator() const {
   if (!user_) return false;
   return user_->name == "root" || std::find(user_->roles.begin(), user_->roles.end(), "admin") != user_->roles.end();

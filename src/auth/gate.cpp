@@ -24,6 +24,16 @@ struct decoded_token {
   ~decoded_token() { OPENSSL_cleanse(room.data(), room.size()); }
 };
 
+// Milvus' REST: what Go's Request.BasicAuth takes for Basic is that; anything else is plain text, behind exactly `Bearer ` or nothing.
+std::optional<std::string_view> read_rest_token(std::string_view value, std::span<char> room) {
+  constexpr std::string_view basic = "Basic ", bearer = "Bearer ";
+  if (is_basic(value)) {
+    const auto said = decode_base64(value.substr(basic.size()), room);
+    if (said && said->find(':') != std::string_view::npos) return said;
+  }
+  return value.starts_with(bearer) ? value.substr(bearer.size()) : value;
+}
+
 std::uint64_t version_of(const std::shared_ptr<const users::record>& user) { return user ? user->version : 0; }
 
 }  // namespace
@@ -53,11 +63,11 @@ gate::verdict gate::impl::admit(const evidence& facts, memo& remembered, waiter&
   const auto now = generation();
   if (facts.demanded == tokens::none) return permit(nullptr, now);
   if (facts.authorization_fields == 1)
-    if (auto passed = recall(remembered, facts.authorization, now)) return *std::move(passed);
+    if (auto passed = recall(remembered, facts, now)) return *std::move(passed);
   if (const auto why = malformed(facts)) return *why;
 
   decoded_token decoded;
-  const auto token = decode_base64(facts.authorization, decoded.room);
+  const auto token = facts.spoken == form::grpc ? decode_base64(facts.authorization, decoded.room) : read_rest_token(facts.authorization, decoded.room);
   if (!token) return denial::invalid_token;
   // Milvus 1.1: the first colon splits; without one it is an API key.
   const auto colon = token->find(':');
@@ -65,8 +75,9 @@ gate::verdict gate::impl::admit(const evidence& facts, memo& remembered, waiter&
   return look_up(facts, {*token, token->substr(0, colon), token->substr(colon + 1)}, remembered, who);
 }
 
-std::optional<permit> gate::impl::recall(memo& remembered, std::string_view value, std::uint64_t now) {
-  if (!remembered.passed_ || remembered.value_.size() != value.size()) return std::nullopt;
+std::optional<permit> gate::impl::recall(memo& remembered, const evidence& facts, std::uint64_t now) {
+  const auto value = facts.authorization;
+  if (!remembered.passed_ || remembered.spoken_ != facts.spoken || remembered.value_.size() != value.size()) return std::nullopt;
   if (CRYPTO_memcmp(remembered.value_.data(), value.data(), value.size()) != 0) return std::nullopt;
   if (in_force(remembered.passed_->user_, remembered.passed_->generation_, now)) return remembered.passed_;
   core::wipe(remembered.value_);
@@ -74,15 +85,18 @@ std::optional<permit> gate::impl::recall(memo& remembered, std::string_view valu
   return std::nullopt;
 }
 
-void gate::impl::remember(memo& remembered, std::string_view value, const permit& passed) {
+void gate::impl::remember(memo& remembered, const evidence& facts, const permit& passed) {
   core::wipe(remembered.value_);
-  remembered.value_.assign(value);
+  remembered.value_.assign(facts.authorization);
+  remembered.spoken_ = facts.spoken;
   remembered.passed_ = passed;
 }
 
 std::optional<denial> gate::impl::malformed(const evidence& facts) {
   if (facts.authorization_fields == 0) return denial::missing_token;
-  if (facts.authorization_fields > 1 || facts.authorization.find(',') != std::string_view::npos) return denial::several_tokens;
+  // A comma joins two fields into one (RFC 9110 5.3). base64 has none, a password in plain text may.
+  const bool base64 = facts.spoken == form::grpc || is_basic(facts.authorization);
+  if (facts.authorization_fields > 1 || (base64 && facts.authorization.find(',') != std::string_view::npos)) return denial::several_tokens;
   if (facts.authorization.size() > token_max_bytes) return denial::token_too_long;
   return std::nullopt;
 }
@@ -101,7 +115,7 @@ gate::verdict gate::impl::look_up(const evidence& facts, const credential& shown
   const auto now = generation();
   const auto key = make_key_(shown.token);
   if (auto passed = verified_before(key, now)) {
-    remember(remembered, facts.authorization, *passed);
+    remember(remembered, facts, *passed);
     return *std::move(passed);
   }
   if (const auto why = refused_before(key, shown.name, now, facts.arrival)) {

@@ -64,8 +64,8 @@ struct gate::impl : std::enable_shared_from_this<gate::impl> {
   using place = std::variant<judged_place, refusal_queue::place>;
 
   std::uint64_t generation() const { return store_.generation().load(std::memory_order_acquire); }
-  std::optional<permit> recall(memo& remembered, std::string_view value, std::uint64_t now);
-  static void remember(memo& remembered, std::string_view value, const permit& passed);
+  std::optional<permit> recall(memo& remembered, const evidence& facts, std::uint64_t now);
+  static void remember(memo& remembered, const evidence& facts, const permit& passed);
   static std::optional<denial> malformed(const evidence& facts);
   verdict look_up(const evidence& facts, const credential& shown, memo& remembered, waiter& who);
   std::optional<permit> verified_before(const token_key& key, std::uint64_t now);

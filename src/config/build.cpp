@@ -24,6 +24,7 @@ built builder::run() {
   backends();
   listeners();
   users();
+  admin();
   if (milvus_) user_calls();
   scalars();
   return std::move(out_);

@@ -20,8 +20,11 @@ void builder::users() {
     if (s().users.path.empty())
       complain(merged_.at, "no place for the users: neither STATE_DIRECTORY nor HOME is set", "set users.store, or pass --store PATH");
   }
-  const node* admin = map_below("admin");
-  s().admin.socket = path_at(admin, "admin", "socket");
+}
+
+void builder::admin() {
+  const node* block = map_below("admin");
+  s().admin.socket = path_at(block, "admin", "socket");
   if (s().admin.socket.empty()) {
     s().admin.socket = s().users.path + ".sock";
     s().origins["admin.socket"] = origin{origin::layer::built_in, {}, 0, 0, s().admin.socket};
@@ -30,6 +33,17 @@ void builder::users() {
   if (s().admin.socket.size() > socket_path_max)
     problems_.push_back(fault_at(s().origins["admin.socket"], "the path of the admin socket is longer than 107 bytes: " + s().admin.socket,
                                  "set admin.socket to a shorter one"));
+  const node* page = scalar(block, "admin", "listen");
+  if (!page) return;
+  std::string why, hint;
+  const auto at = parse_host_port(page->text, true, why, hint);
+  if (!at) return;
+  if (!is_loopback(at->host))
+    return complain(page->at,
+                    "'admin.listen' is " + show(*at) + ", which is not the loopback: the page for operators asks nobody for a password",
+                    "write 127.0.0.1:" + std::to_string(at->port) + ", and let an agent or a proxy on this machine pass it on");
+  s().admin.page_host = at->host;
+  s().admin.page_port = at->port;
 }
 
 std::string builder::default_store() const {
@@ -105,6 +119,16 @@ void builder::scalars() {
   count("limits", "continuations", l.http2.continuations);
   count("limits", "resets", l.http2.resets);
   count("limits", "resets_per_second", l.http2.resets_per_second);
+  if (const node* found = scalar(map_below("limits"), "limits", "header_block"))
+    l.http2.header_block_bytes = static_cast<std::uint32_t>(*parse_size(found->text));
+  count("limits", "streams_refused", l.http2.streams_refused);
+  count("limits", "pings", l.http2.pings);
+  count("limits", "settings", l.http2.settings);
+  count("limits", "settings_entries", l.http2.settings_entries);
+  count("limits", "empty_data", l.http2.empty_data);
+  count("limits", "window_updates", l.http2.window_updates);
+  count("limits", "priorities", l.http2.priorities);
+  count("limits", "unknown_frames", l.http2.unknown_frames);
   using telemetry::level;
   using format = telemetry::log_settings::format;
   const node* log = map_below("log");

@@ -65,6 +65,7 @@ class builder {
   void milvus_tls(const std::string& path, proxy::listener_settings& made, bool& sound);
 
   void users();
+  void admin();
   // systemd sets STATE_DIRECTORY; several folders are separated by colons.
   std::string default_store() const;
   void user_calls();

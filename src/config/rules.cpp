@@ -53,6 +53,10 @@ void check_listener(const settings& s, std::size_t i, std::vector<problem>& prob
       problems.push_back(fault_at(origin_at(s, path_of(i) + ".address"), name + " has the address of listener '" + other.address.name + "'",
                                   "give each an address of its own"));
   }
+  const bool of_page = !s.admin.page_host.empty() && l.address.port != 0 && l.address.port == s.admin.page_port &&
+                       reaches(s.admin.page_host, l.address.host);
+  if (of_page)
+    problems.push_back(fault_at(origin_at(s, "admin.listen"), "'admin.listen' has the address of " + name, "give it a port of its own"));
   const upstream::settings* backend = backend_of(s, l);
   if (!backend || backend->endpoints.empty() || l.address.port == 0) return;
   const upstream::endpoint& e = backend->endpoints.front();

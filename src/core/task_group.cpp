@@ -37,10 +37,7 @@ void task_group::cancel() {
 }
 
 task<void> task_group::joined() {
-  while (!running_.empty()) {
-    idle_.expires_at(timer::time_point::max());
-    co_await idle_.async_wait(await);
-  }
+  while (!running_.empty()) co_await idle_.async_wait(await);
 }
 
 }  // namespace sallyport::core

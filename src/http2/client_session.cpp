@@ -1,5 +1,6 @@
 #include <sallyport/http2/session.hpp>
 
+#include "closed_ids.hpp"
 #include "frame.hpp"
 #include "head_rules.hpp"
 #include "hpack.hpp"
@@ -41,10 +42,12 @@ std::size_t client_session::capacity() const {
 
 stream& client_session::open(const std::vector<field>& fields, bool end, void* owner) {
   SALLYPORT_EXPECT(!retiring());
+  closed_->use(next_id_);
   auto& s = open_stream(next_id_);
   next_id_ += 2;
   s.owner = owner;
-  write_headers(s.id, fields, end);
+  s.flush = flushes_;
+  s.head_has_state = write_headers(s.id, fields, end);
   s.local_ended = end;
   s.asked_for_head = std::any_of(fields.begin(), fields.end(), [](const field& f) { return f.id == known::method && f.value == "HEAD"; });
   return s;
@@ -52,16 +55,50 @@ stream& client_session::open(const std::vector<field>& fields, bool end, void* o
 
 bool client_session::cancel(stream& on) {
   on.owner = nullptr;
+  if (on.flush == flushes_ && !on.head_has_state) {
+    take_back(on);
+    return true;
+  }
   if (!resets_.take(now_)) return false;
   reset(on, code::cancel);
   return true;
+}
+
+// Every frame of the stream leaves the output, which holds whole frames, behind the preface in the first flush.
+void client_session::take_back(stream& s) {
+  const auto id = s.id;
+  auto* const all = const_cast<std::byte*>(out_.view().data());
+  const core::bytes view = out_.view();
+  auto to = flushes_ == 1 ? client_preface.size() : 0;
+  for (auto at = to; at < view.size();) {
+    const auto length = frame_header_bytes + get24(view, at);
+    if ((get32(view, at + 5) & id_mask) != id) {
+      if (to != at) std::memmove(all + to, all + at, length);
+      to += length;
+    } else if (get8(view, at + 3) == data_frame) {
+      connection_send_window_ += static_cast<std::int64_t>(length - frame_header_bytes);
+    }
+    at += length;
+  }
+  out_.uncommit(view.size() - to);
+  remove(s);
+  closed_->close(id, closed_ids::state::reset);
+}
+
+void client_session::sweep(time_point now) {
+  orphans_ = 0;
+  for_each_stream([this, now](stream& s) {
+    if (s.owner || s.remote_ended) return;
+    if (resets_.take(now)) reset(s, code::cancel);
+    else ++orphans_;
+  });
 }
 
 void client_session::on_headers(std::uint32_t id, bool end, bool too_large) {
   if (is_idle(id)) return fail(code::protocol_error, "HEADERS on an idle stream");
   auto* s = find(id);
   if (!s) {
-    if (!was_reset_by_us(id)) fail(code::stream_closed, "HEADERS on a closed stream");
+    if (closed_->of(id) == closed_ids::state::ended) fail(code::stream_closed, "HEADERS on a closed stream");
     return;
   }
   if (s->remote_ended) return stream_error(id, s, code::stream_closed);

@@ -31,7 +31,23 @@ constexpr std::array<bool, 256> make_authority_bytes() {
   return ok;
 }
 
+// A method is a token (RFC 9110 9.1), upper case included.
+constexpr std::array<bool, 256> make_method_bytes() {
+  auto ok = make_name_bytes();
+  for (unsigned c = 'A'; c <= 'Z'; ++c) ok[c] = true;
+  return ok;
+}
+
+// A path and a query have no blanks, no controls and nothing beyond ASCII (RFC 3986 3.3, 3.4).
+constexpr std::array<bool, 256> make_path_bytes() {
+  std::array<bool, 256> ok{};
+  for (unsigned c = 0x21; c < 0x7f; ++c) ok[c] = true;
+  return ok;
+}
+
 constexpr auto name_bytes = make_name_bytes();
+constexpr auto method_bytes = make_method_bytes();
+constexpr auto path_bytes = make_path_bytes();
 constexpr auto value_bytes = make_value_bytes();
 constexpr auto authority_bytes = make_authority_bytes();
 
@@ -85,10 +101,10 @@ bool read_pseudo(const field& f, seen& so_far, request_head& head) {
   if (so_far.regular || (so_far.pseudo & bit)) return false;
   so_far.pseudo |= bit;
   switch (f.id) {
-    case known::method: head.method = f.value; return !f.value.empty();
+    case known::method: head.method = f.value; return !f.value.empty() && all_of(f.value, method_bytes);
     case known::scheme: head.scheme = f.value; return f.value == "http" || f.value == "https";
     case known::authority: head.authority = f.value; return all_of(f.value, authority_bytes);
-    case known::path: head.path = f.value; return !f.value.empty();
+    case known::path: head.path = f.value; return !f.value.empty() && all_of(f.value, path_bytes);
     default: return false;   // :status, :protocol (not offered) and what is unknown
   }
 }

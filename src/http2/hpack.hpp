@@ -37,8 +37,8 @@ class hpack_encoder {
 
   // The peer's SETTINGS_HEADER_TABLE_SIZE; in force from the next block on, which says so (RFC 7541 4.2).
   void limit_table(std::uint32_t bytes);
-  // At most this many bytes are appended to `to`: the sum of names and values, and 16 a field.
-  void encode(const std::vector<field>& fields, buffer& to);
+  // At most this many bytes are appended to `to`: the sum of names and values, and 16 a field. True: the block changes the peer's table, so it must be sent.
+  bool encode(const std::vector<field>& fields, buffer& to);
 
  private:
   struct entry {
@@ -57,7 +57,7 @@ class hpack_encoder {
   std::deque<entry> entries_;   // newest first
   std::size_t used_ = 0, max_ = own_max_bytes;
   std::size_t lowest_ = own_max_bytes;   // the lowest limit since the last block
-  bool announce_ = false, started_ = false;
+  bool announce_ = false, started_ = false, changed_ = false;
 };
 
 }  // namespace sallyport::http2

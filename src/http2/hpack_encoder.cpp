@@ -89,12 +89,13 @@ void hpack_encoder::limit_table(std::uint32_t bytes) {
   evict_to(max_);
 }
 
-void hpack_encoder::encode(const std::vector<field>& fields, buffer& to) {
+bool hpack_encoder::encode(const std::vector<field>& fields, buffer& to) {
   std::size_t most = overhead_bytes;
   for (const auto& f : fields) most += f.name.size() + f.value.size() + overhead_bytes;
   auto* const begin = reinterpret_cast<unsigned char*>(to.room(most));
   auto* at = begin;
   if (kind_ == table::none && !started_) *at++ = 0x20;   // a table of no bytes, for good: the peer may free its own
+  changed_ = announce_ || !started_;
   if (announce_) {
     // Two limits since the last block, a lower and a higher one: both are said (RFC 7541 4.2).
     if (lowest_ < max_) at = put_integer(at, 0x20, 5, lowest_);
@@ -105,6 +106,7 @@ void hpack_encoder::encode(const std::vector<field>& fields, buffer& to) {
   started_ = true;
   for (const auto& f : fields) at = put(at, f);
   to.commit(static_cast<std::size_t>(at - begin));
+  return changed_;
 }
 
 unsigned char* hpack_encoder::put(unsigned char* at, const field& f) {
@@ -133,6 +135,7 @@ void hpack_encoder::enter(const field& f) {
   evict_to(max_ - size);
   entries_.push_front({f.id, std::string(f.value), f.name.size()});
   used_ += size;
+  changed_ = true;
 }
 
 void hpack_encoder::evict_to(std::size_t bytes) {

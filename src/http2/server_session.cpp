@@ -1,5 +1,6 @@
 #include <sallyport/http2/session.hpp>
 
+#include "closed_ids.hpp"
 #include "frame.hpp"
 #include "head_rules.hpp"
 #include "hpack.hpp"
@@ -7,9 +8,15 @@
 #include <cstring>
 
 namespace sallyport::http2 {
+namespace {
+
+constexpr double refused_rate = 10;
+constexpr auto gentle_stop = std::chrono::milliseconds(100);   // passage 12
+
+}  // namespace
 
 server_session::server_session(const limits& within, buffer_pool& pool, decoded_block& scratch, server_events& events, time_point now)
-    : session(side::server, within, pool, scratch, events, now), handler_(events) {
+    : session(side::server, within, pool, scratch, events, now), handler_(events), refused_(within.streams_refused, refused_rate) {
   encoder_ = std::make_unique<hpack_encoder>(hpack_encoder::table::none);
   // Our preface, before anything is known of the client (RFC 9113 3.4): pymilvus waits for it.
   auto* at = frame(12, settings_frame, no_flags, 0);
@@ -23,15 +30,20 @@ void server_session::on_headers(std::uint32_t id, bool end, bool too_large) {
   if ((id & 1) == 0) return fail(code::protocol_error, "a client's stream with an even number");
   if (id <= highest_peer_id_) {
     if (auto* s = find(id)) return too_large ? stream_error(id, s, code::protocol_error) : trailers(*s, end);
-    if (!was_reset_by_us(id)) fail(code::stream_closed, "HEADERS on a closed stream");
+    const auto why = closed_->of(id);
+    if (why == closed_ids::state::skipped) fail(code::protocol_error, "a stream with a lower number than the last");   // RFC 9113 5.1.1
+    else if (why == closed_ids::state::ended) fail(code::stream_closed, "HEADERS on a closed stream");
     return;
   }
   highest_peer_id_ = id;
-  if (id > last_accepted_id_) return remember_reset(id);   // after our GOAWAY: inflated, dropped, its DATA credited (passage 7)
+  closed_->use(id);
+  // After our GOAWAY: inflated, dropped, its DATA credited (passage 7).
+  if (id > last_accepted_id_) return closed_->close(id, closed_ids::state::reset);
   if (open_streams() >= limits_.streams) {
     write_rst(id, code::refused_stream);   // certainly not processed: the client may send it again
-    remember_reset(id);
-    if (++refused_ > limits_.streams_refused) fail(code::enhance_your_calm, "too many streams");
+    closed_->close(id, closed_ids::state::reset);
+    events_.limit_reached(limit::streams);
+    if (!refused_.take(now_)) exceed(limit::streams_refused, "too many streams");
     return;
   }
   request_head head;
@@ -65,12 +77,13 @@ void server_session::count_oversize() {
     oversize_ = 0;
     oversize_since_ = now_;
   }
+  events_.limit_reached(limit::header_list);
   if (++oversize_ >= bearable) fail(code::enhance_your_calm, "header lists over the limit");
 }
 
 void server_session::on_goaway(std::uint32_t, code) {}   // a client that leaves still gets its answers
 
-void server_session::on_reset_budget_spent() { fail(code::enhance_your_calm, "too many resets"); }
+void server_session::on_reset_budget_spent() { exceed(limit::resets, "too many resets"); }
 
 void server_session::send_head(stream& on, const std::vector<field>& fields, bool end) {
   write_headers(on.id, fields, end);
@@ -89,17 +102,23 @@ void server_session::send_trailers(stream& on, const std::vector<field>& fields)
   on.local_ended = true;
 }
 
-void server_session::stop_request(stream& on) {
-  if (on.waiting)
-    on.reset_waits = true;
-  else
-    stopped_.push_back(on.id);
+void server_session::stop_request(stream& on, stop how) {
+  on.stops_gently = how == stop::gently;
+  if (on.waiting) on.reset_waits = true;
+  else if (on.stops_gently) stop_gently(on);
+  else stopped_.push_back(on.id);
 }
 
 void server_session::before_output() {
   for (const auto id : stopped_)
     if (auto* s = find(id); s && !s->remote_ended) reset(*s, code::no_error);
   stopped_.clear();
+}
+
+void server_session::sweep(time_point now) {
+  for_each_stream([this, now](stream& s) {
+    if (s.flush && s.flush < flushes_ && now - s.stops_since >= gentle_stop) reset(s, code::no_error);
+  });
 }
 
 void server_session::begin_shutdown() {

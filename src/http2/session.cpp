@@ -1,6 +1,7 @@
 // The part of a session that both roles share: streams, output, windows. What comes in is in session_frames.cpp.
 #include <sallyport/http2/session.hpp>
 
+#include "closed_ids.hpp"
 #include "frame.hpp"
 #include "hpack.hpp"
 
@@ -12,8 +13,8 @@
 namespace sallyport::http2 {
 namespace {
 
-constexpr std::size_t remembered_resets = 1024;   // passage 2
-constexpr double ping_burst = 20, ping_rate = 1, pings_saved_max = 1000;   // passage 5
+constexpr double ping_rate = 1, pings_saved_max = 1000;   // passage 5
+constexpr double settings_rate = 2, unknown_frames_rate = 20;
 
 std::size_t slot_of(std::uint32_t id, std::size_t size) { return (id >> 1) & (size - 1); }
 
@@ -28,8 +29,9 @@ bool token_bucket::take(time_point now) {
 }
 
 session::session(side role, const limits& within, buffer_pool& pool, decoded_block& scratch, session_events& events, time_point now)
-    : limits_(within), events_(events), out_(pool), now_(now), resets_(within.resets, within.resets_per_second), role_(role), scratch_(scratch),
-      decoder_(std::make_unique<hpack_decoder>()), pings_(ping_burst, ping_rate), last_frame_(now) {}
+    : limits_(within), events_(events), out_(pool), now_(now), resets_(within.resets, within.resets_per_second),
+      closed_(std::make_unique<closed_ids>()), role_(role), scratch_(scratch), decoder_(std::make_unique<hpack_decoder>()), pings_(within.pings, ping_rate),
+      settings_(within.settings, settings_rate), unknown_frames_(within.unknown_frames, unknown_frames_rate), last_frame_(now) {}
 
 session::~session() = default;
 
@@ -58,6 +60,7 @@ stream& session::open_stream(std::uint32_t id) {
   s.send_window = peer_initial_window_;
   s.receive_window = stream_window_bytes;
   s.opened = now_;
+  ++streams_opened_;
   auto& head = table_[slot_of(id, table_.size())];
   s.next = head;
   head = &s;
@@ -79,6 +82,7 @@ void session::remove(stream& s) {
   while (*at != &s) at = &(*at)->next;
   *at = s.next;
   --count_;
+  closed_->close(s.id, closed_ids::state::ended);
   s = stream{};
   spare_.push_back(&s);
 }
@@ -93,19 +97,6 @@ void session::finish_if_done(stream& s) {
   if (s.remote_ended && s.local_ended && !s.waiting && !s.trailers) remove(s);
 }
 
-void session::remember_reset(std::uint32_t id) {
-  if (resets_by_us_.empty()) resets_by_us_.resize(remembered_resets);
-  auto& place = resets_by_us_[resets_by_us_at_++ % remembered_resets];
-  forgotten_reset_ = std::max(forgotten_reset_, place);
-  place = id;
-}
-
-// Ids that the ring has lost count as reset by us: what comes on them is credited and ignored (passage 2).
-bool session::was_reset_by_us(std::uint32_t id) const {
-  if (id <= forgotten_reset_) return true;
-  return std::find(resets_by_us_.begin(), resets_by_us_.end(), id) != resets_by_us_.end();
-}
-
 // ---- output
 
 std::byte* session::frame(std::size_t payload, std::uint8_t type, std::uint8_t flags, std::uint32_t id) {
@@ -115,7 +106,8 @@ std::byte* session::frame(std::size_t payload, std::uint8_t type, std::uint8_t f
   put8(at + 4, flags);
   put32(at + 5, id);
   out_.commit(frame_header_bytes + payload);
-  if (type != data_frame) control_bytes_ += frame_header_bytes + payload;
+  if (type == data_frame) ++data_sent_;
+  else control_bytes_ += frame_header_bytes + payload;
   if (type == data_frame || type == headers_frame) pings_.save(1, pings_saved_max);
   return at + frame_header_bytes;
 }
@@ -135,18 +127,18 @@ void session::append_block(std::uint32_t id, core::bytes block, bool end) {
   }
 }
 
-void session::write_headers(std::uint32_t id, const std::vector<field>& fields, bool end) {
+bool session::write_headers(std::uint32_t id, const std::vector<field>& fields, bool end) {
   // Encoded in place behind a frame header that is filled in afterwards: nearly every block fits into one frame.
   const auto before = out_.size();
   out_.commit((out_.room(frame_header_bytes), frame_header_bytes));
-  encoder_->encode(fields, out_);
+  const bool changed = encoder_->encode(fields, out_);
   const auto length = out_.size() - before - frame_header_bytes;
   auto* at = const_cast<std::byte*>(out_.view().data()) + before;
   if (length > frame_max_bytes) {
     const std::vector<std::byte> block(at + frame_header_bytes, at + frame_header_bytes + length);
     out_.uncommit(length + frame_header_bytes);
     append_block(id, block, end);
-    return;
+    return changed;
   }
   put24(at, static_cast<std::uint32_t>(length));
   put8(at + 3, headers_frame);
@@ -154,6 +146,7 @@ void session::write_headers(std::uint32_t id, const std::vector<field>& fields, 
   put32(at + 5, id);
   control_bytes_ += frame_header_bytes + length;
   pings_.save(1, pings_saved_max);
+  return changed;
 }
 
 void session::write_rst(std::uint32_t id, code why) { put32(frame(4, rst_stream_frame, no_flags, id), static_cast<std::uint32_t>(why)); }
@@ -188,6 +181,7 @@ core::bytes session::output() {
 void session::output_taken() {
   out_.clear();
   control_bytes_ = 0;
+  ++flushes_;
 }
 
 // ---- commands
@@ -200,20 +194,26 @@ void session::fail(code why, std::string_view reason) {
   write_goaway(role_ == side::server ? highest_peer_id_ : 0, why, reason);
 }
 
+void session::exceed(limit which, std::string_view reason) {
+  events_.limit_reached(which);
+  fail(code::enhance_your_calm, reason);
+}
+
 void session::reset(stream& on, code why) {
-  write_rst(on.id, why);
-  remember_reset(on.id);
+  const auto id = on.id;
+  write_rst(id, why);
   remove(on);
+  closed_->close(id, closed_ids::state::reset);
 }
 
 void session::stream_error(std::uint32_t id, stream* s, code why) {
   write_rst(id, why);
-  remember_reset(id);
   events_.stream_failed(id, why);
   if (s) {
     if (s->owner) events_.closed(*s, why, false);
     remove(*s);
   }
+  closed_->close(id, closed_ids::state::reset);
   // Made-you-reset (CVE-2025-8671): what the peer provokes costs as much as what it sends.
   if (role_ == side::server && !resets_.take(now_)) on_reset_budget_spent();
 }
@@ -254,6 +254,11 @@ std::size_t session::send_data(stream& on, core::bytes payload, bool end) {
 void session::end_stream_now(stream& s) {
   frame(0, data_frame, end_stream, s.id);
   s.local_ended = true;
+}
+
+void session::stop_gently(stream& s) {
+  s.flush = flushes_;
+  s.stops_since = now_;
 }
 
 void session::credit(stream& on, std::size_t bytes) {
@@ -323,7 +328,10 @@ void session::finish_sending(stream& s) {
     s.trailers.reset();
   }
   s.end_waits = false;
-  if (s.reset_waits && !s.remote_ended) return reset(s, code::no_error);
+  if (s.reset_waits && !s.remote_ended) {
+    if (!s.stops_gently) return reset(s, code::no_error);
+    stop_gently(s);
+  }
   finish_if_done(s);
 }
 

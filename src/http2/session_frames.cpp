@@ -1,6 +1,7 @@
 // What comes in: frames are found in the bytes that are lent, DATA is passed on as it comes, every other frame when it is whole.
 #include <sallyport/http2/session.hpp>
 
+#include "closed_ids.hpp"
 #include "frame.hpp"
 #include "hpack.hpp"
 
@@ -93,7 +94,8 @@ void session::handle(std::uint8_t type, std::uint8_t flags, std::uint32_t id, co
     case goaway_frame: return handle_goaway(id, payload);
     case window_update_frame: return handle_window_update(id, payload);
     case continuation_frame: return handle_continuation(flags, id, payload);
-    default: return;   // RFC 9113 5.5
+    default:   // ignored (RFC 9113 5.5), but not without end
+      if (role_ == side::server && !unknown_frames_.take(now_)) exceed(limit::unknown_frames, "too many unknown frames");
   }
 }
 
@@ -126,7 +128,10 @@ void session::handle_data_frame(std::uint8_t flags, std::uint32_t id, std::size_
   count_connection(length);
   if (failed_) return;
   auto* s = find(id);
-  if (!s && !was_reset_by_us(id)) return fail(code::stream_closed, "DATA on a closed stream");
+  if (!s) {
+    const auto why = closed_->of(id);
+    if (why == closed_ids::state::ended || why == closed_ids::state::skipped) return fail(code::stream_closed, "DATA on a closed stream");
+  }
   if (s && s->remote_ended) {
     stream_error(id, s, code::stream_closed);
     s = nullptr;
@@ -139,6 +144,9 @@ void session::handle_data_frame(std::uint8_t flags, std::uint32_t id, std::size_
     }
   }
   data_ends_ = (flags & end_stream) != 0;
+  // A frame that brings nothing costs its sender nothing (attacks H08).
+  if (content || data_ends_) empty_data_ = 0;
+  else if (role_ == side::server && ++empty_data_ > limits_.empty_data) return exceed(limit::empty_data, "too many empty DATA frames");
   if (s && !content_fits(*s, content, data_ends_)) {
     stream_error(id, s, code::protocol_error);
     s = nullptr;
@@ -167,7 +175,11 @@ void session::data_payload(core::bytes payload, bool last) {
   s->content_received += static_cast<std::int64_t>(payload.size());
   const bool end = last && data_ends_;
   if (end && !take_end(*s)) return;
-  if (!s->owner) credit(*s, payload.size());   // refused or answered already: what still comes is credited (passage 12)
+  if (!s->owner) {
+    // Refused or answered already: what still comes is credited, and a client that goes on is told to stop (passage 12).
+    if (role_ == side::server && s->flush && s->flush < flushes_ && !data_ends_) return reset(*s, code::no_error);
+    credit(*s, payload.size());
+  }
   else if (!payload.empty() || end) events_.data(*s, payload, end);
   if (end && s->remote_ended) finish_if_done(*s);
 }
@@ -210,8 +222,8 @@ void session::handle_headers(std::uint8_t flags, std::uint32_t id, core::bytes p
 void session::handle_continuation(std::uint8_t flags, std::uint32_t, core::bytes payload) {
   if (!block_id_) return fail(code::protocol_error, "CONTINUATION without HEADERS");
   // Empty ones count: a flood of them costs a peer nothing (attacks H03).
-  if (++block_continuations_ > limits_.continuations) return fail(code::enhance_your_calm, "too many CONTINUATION frames");
-  if (block_.size() + payload.size() > limits_.header_block_bytes) return fail(code::enhance_your_calm, "header block too large");
+  if (++block_continuations_ > limits_.continuations) return exceed(limit::continuations, "too many CONTINUATION frames");
+  if (block_.size() + payload.size() > limits_.header_block_bytes) return exceed(limit::header_block, "header block too large");
   block_.insert(block_.end(), payload.begin(), payload.end());
   if (!(flags & end_headers)) return;
   const auto whole = std::move(block_);
@@ -232,7 +244,8 @@ void session::handle_priority(std::uint32_t id, core::bytes payload) {
   // Deprecated by RFC 9113 5.3.2; its form is still checked.
   if (id == 0) return fail(code::protocol_error, "PRIORITY on stream 0");
   if (payload.size() != 5) return fail(code::frame_size_error, "PRIORITY of a wrong length");
-  if ((get32(payload, 0) & id_mask) == id) fail(code::protocol_error, "a stream that depends on itself");
+  if ((get32(payload, 0) & id_mask) == id) return fail(code::protocol_error, "a stream that depends on itself");
+  if (role_ == side::server && ++priorities_ > limits_.priorities + 2 * streams_opened_) exceed(limit::priorities, "too many PRIORITY frames");
 }
 
 void session::handle_rst(std::uint32_t id, core::bytes payload) {
@@ -259,6 +272,8 @@ void session::handle_settings(std::uint8_t flags, std::uint32_t id, core::bytes 
   }
   if (payload.size() % 6) return fail(code::frame_size_error, "SETTINGS of a wrong length");
   settings_seen_ = true;
+  // Each costs an acknowledgement, and a change of the window a walk over the streams (attacks H04).
+  if (payload.size() / 6 > limits_.settings_entries || !settings_.take(now_)) return exceed(limit::settings, "too many SETTINGS");
   for (std::size_t at = 0; at < payload.size() && !failed_; at += 6) handle_setting(get16(payload, at), get32(payload, at + 2));
   if (failed_) return;
   frame(0, settings_frame, ack, 0);
@@ -302,13 +317,16 @@ void session::handle_ping(std::uint8_t flags, std::uint32_t id, core::bytes payl
     events_.ping_answered();
     return;
   }
-  if (!pings_.take(now_)) return fail(code::enhance_your_calm, "too_many_pings");   // passage 5; the words that grpc clients know
+  if (!pings_.take(now_)) return exceed(limit::pings, "too_many_pings");   // passage 5; the words that grpc clients know
   write_ping(opaque, true);
 }
 
 void session::handle_window_update(std::uint32_t id, core::bytes payload) {
   if (payload.size() != 4) return fail(code::frame_size_error, "WINDOW_UPDATE of a wrong length");
   const std::int64_t more = get32(payload, 0) & id_mask;
+  // What a client may have reason to send grows with what we sent (attacks H09).
+  if (role_ == side::server && ++window_updates_ > limits_.window_updates + 2 * (streams_opened_ + 10 * data_sent_))
+    return exceed(limit::window_updates, "too many WINDOW_UPDATE frames");
   if (id == 0) {
     if (more == 0) return fail(code::protocol_error, "WINDOW_UPDATE of 0");
     connection_send_window_ += more;

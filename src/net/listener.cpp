@@ -1,5 +1,7 @@
 #include <sallyport/net/listener.hpp>
 
+#include <sallyport/net/names.hpp>
+
 #include "socket_options.hpp"
 
 #include <algorithm>
@@ -20,9 +22,9 @@ using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT
 constexpr std::chrono::milliseconds pause_min = 50ms, pause_max = 500ms;
 
 core::result<std::vector<tcp::endpoint>> addresses_of(core::executor on, const listener_settings& settings) {
+  auto known = known_addresses(settings.host, settings.port);
+  if (!known.empty()) return known;
   error_code ec;
-  const auto literal = asio::ip::make_address(settings.host, ec);
-  if (!ec) return std::vector{tcp::endpoint(literal, settings.port)};
   // Waits for the system's resolver; only when a listener is opened.
   asio::ip::basic_resolver<tcp, core::executor> resolver(on);
   const auto found =
@@ -87,6 +89,8 @@ core::outcome<std::unique_ptr<listener>> listener::open(core::executor on, const
     if (!last) {
       return std::unique_ptr<listener>(new listener(std::move(acceptor), settings.name, std::move(gatekeeper), handshakes, log));
     }
+    // The other addresses of a name are for hosts that lack a family, not for a port that somebody has.
+    if (last == asio::error::address_in_use) break;
   }
   return fault{last, "listener " + settings.name + ": cannot listen on " + place_of(settings) + ": " + last.message() + advice(last)};
 }
@@ -100,7 +104,7 @@ listener::listener(core::tcp_acceptor acceptor, std::string name, std::shared_pt
       handshakes_(handshakes),
       log_(log) {}
 
-core::task<void> listener::run(std::function<void(accepted)> take) {
+core::task<void> listener::run(std::function<void(accepted)> take, std::function<void(admission::verdict)> refused) {
   auto pause = pause_min;
   while (acceptor_.is_open()) {
     peer_address peer;
@@ -108,7 +112,7 @@ core::task<void> listener::run(std::function<void(accepted)> take) {
     if (!acceptor_.is_open()) co_return;
     if (!ec) {
       pause = pause_min;
-      admit(std::move(socket), peer, take);
+      admit(std::move(socket), peer, take, refused);
       continue;
     }
     // accept(2): no descriptor or memory left, or an error of the network that concerned this connection only. Trying again at once would
@@ -121,9 +125,11 @@ core::task<void> listener::run(std::function<void(accepted)> take) {
   }
 }
 
-void listener::admit(core::tcp_socket socket, const peer_address& peer, const std::function<void(accepted)>& take) {
+void listener::admit(core::tcp_socket socket, const peer_address& peer, const std::function<void(accepted)>& take,
+                     const std::function<void(admission::verdict)>& refused) {
   auto answer = admission::enter(gatekeeper_, peer, handshakes_);
   if (answer.why != admission::verdict::admitted) {
+    if (refused) refused(answer.why);
     const auto at = is_for_the_operator(answer.why) ? telemetry::level::warning : telemetry::level::info;
     if (log_.enabled(at)) {
       log_.write(at, "connection_refused", {{"listener", name_}, {"peer", peer.text()}, {"reason", name_of(answer.why)}});

@@ -277,6 +277,8 @@ void connection::sweep(core::clock::time_point now) {
     if (now - accepted_ >= within.first_request) abort();
     return;
   }
+  session_->sweep(now);
+  if (session_->has_output()) pump_->mark();
   if (session_->open_streams()) last_stream_ = now;
   if (session_->shutdown_announced() && now - drain_began_ >= goaway_round_trip) {
     session_->finish_shutdown();

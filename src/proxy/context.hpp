@@ -9,6 +9,7 @@
 #include <sallyport/net/workbench.hpp>
 #include <sallyport/proxy/settings.hpp>
 #include <sallyport/telemetry/log.hpp>
+#include <sallyport/telemetry/metrics.hpp>
 #include <sallyport/upstream/pool.hpp>
 
 #include <memory>
@@ -28,6 +29,7 @@ struct context {
   auth::gate& gate;
   milvus::service& service;
   telemetry::logger& log;
+  telemetry::shard& counts;
   const limits& within;
 
   std::vector<http2::field> fields{};   // of the head that is being written

@@ -19,11 +19,11 @@ void exchange::begin(connection& on, http2::stream& down, const http2::request_h
   head_sent_ = answered_here_ = false;
   path_.assign(head.path);
   if (head.too_large) {
-    if (!head.grpc) return refuse_as_http("431", "request header fields too large", "header_list_too_large");
+    if (!head.grpc) return refuse_as_http(head, "431", "request header fields too large", "header_list_too_large");
     return end_with({static_cast<std::uint32_t>(grpc_code::resource_exhausted), "request header fields too large", "header_list_too_large"});
   }
   if (!head.grpc || head.method != "POST" || !is_served_content_type(head.content_type))
-    return refuse_as_http("415", "this port speaks gRPC: POST with content-type application/grpc; REST is not served here", "not_grpc");
+    return refuse_as_http(head, "415", "this port speaks gRPC: POST with content-type application/grpc; REST is not served here", "not_grpc");
   if (!is_canonical_path(head.path))
     return end_with({static_cast<std::uint32_t>(grpc_code::unimplemented), "malformed method name", "path_not_canonical"});
 
@@ -104,7 +104,7 @@ void exchange::response_sent(std::size_t bytes) {
 
 // The end of the answer goes into the session, and the stream is let go; a request that is not whole yet is stopped (passage 12).
 template <class Send>
-void exchange::finish(Send&& send) {
+void exchange::finish(Send&& send, http2::server_session::stop how) {
   auto& on = *on_;
   auto& down = *down_;
   const bool whole = request_ended_;
@@ -112,7 +112,7 @@ void exchange::finish(Send&& send) {
   down.owner = nullptr;
   give_back();
   send(on.session(), down);
-  if (!whole) on.session().stop_request(down);
+  if (!whole) on.session().stop_request(down, how);
   on.mark();
 }
 
@@ -167,17 +167,18 @@ void exchange::end_with(const refusal& why) {
   });
 }
 
-void exchange::refuse_as_http(std::string_view status, std::string_view text, std::string_view reason) {
+void exchange::refuse_as_http(const http2::request_head& head, std::string_view status, std::string_view text, std::string_view reason) {
   log_refusal({0, std::string(text), reason});
   std::string body(text);
   body += '\n';
   const auto length = std::to_string(body.size());
   const std::vector<http2::field> fields{make_field(known::status, ":status", status), make_field(known::content_type, "content-type", "text/plain; charset=utf-8"),
                                          make_field(known::content_length, "content-length", length)};
+  const bool head_only = head.method == "HEAD";   // RFC 9110 9.3.2: no content
   finish([&](auto& session, auto& down) {
-    session.send_head(down, fields, false);
-    session.send_data(down, std::as_bytes(std::span(body)), true);
-  });
+    session.send_head(down, fields, head_only);
+    if (!head_only) session.send_data(down, std::as_bytes(std::span(body)), true);
+  }, http2::server_session::stop::gently);
 }
 
 void exchange::log_refusal(const refusal& why) const {

@@ -38,10 +38,10 @@ class exchange final : public auth::waiter, public upstream::responder {
   void failed(upstream::failure why) override;
 
   void pass(auth::permit passed, const std::vector<http2::field>& fields, std::string_view path);
-  void refuse_as_http(std::string_view status, std::string_view text, std::string_view reason);
+  void refuse_as_http(const http2::request_head& head, std::string_view status, std::string_view text, std::string_view reason);
   void log_refusal(const refusal& why) const;
   template <class Send>
-  void finish(Send&& send);
+  void finish(Send&& send, http2::server_session::stop how = http2::server_session::stop::at_once);
   void give_back();
 
   connection* on_ = nullptr;

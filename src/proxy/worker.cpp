@@ -17,12 +17,25 @@ using namespace std::chrono_literals;
 constexpr auto sweep_interval = 250ms;   // how late a limit in seconds may be
 constexpr auto last_words = 3s;          // after the drain's end: refusals leave and linger, then everything is aborted
 
+telemetry::connection_refusal refusal_of(net::admission::verdict why) {
+  using enum net::admission::verdict;
+  switch (why) {
+    case too_many_connections: return telemetry::connection_refusal::limits_connections;
+    case too_many_from_source: return telemetry::connection_refusal::limits_connections_per_source;
+    case too_many_handshakes: return telemetry::connection_refusal::limits_handshakes;
+    case too_many_handshakes_from_source: return telemetry::connection_refusal::limits_handshakes_per_source;
+    case admitted: break;
+  }
+  SALLYPORT_EXPECT(false);
+  return {};
+}
+
 }  // namespace
 
 struct worker::impl {
   explicit impl(const shared_parts& p);
 
-  core::task<void> serve(std::shared_ptr<connection> accepted);
+  core::task<void> serve(std::shared_ptr<connection> accepted, telemetry::listener_counts& counted);
   core::task<void> sweep();
   void sweep_once(core::clock::time_point now);
   void begin_drain();
@@ -30,6 +43,7 @@ struct worker::impl {
   upstream::pool& pool_of(const std::string& backend, upstream::credentials& credential);
 
   const shared_parts parts;
+  telemetry::shard& counts = parts.metrics.make_shard();
   core::asio::io_context io{1};
   core::task_group tasks{io.get_executor()};     // connections, to clients and to backends
   core::task_group keepers{io.get_executor()};   // the listeners and the sweep
@@ -51,8 +65,8 @@ struct worker::impl {
 worker::impl::impl(const shared_parts& p)
     : parts(p),
       gate(io.get_executor(), p.auth, p.store, p.hashing, p.log),
-      around{io.get_executor(), tasks, turn, bench, buffers, scratch, gate, p.service, p.log, p.limits} {
-  const upstream::surroundings lent{io.get_executor(), tasks, turn, bench, buffers, scratch, p.log};
+      around{io.get_executor(), tasks, turn, bench, buffers, scratch, gate, p.service, p.log, counts, p.limits} {
+  const upstream::surroundings lent{io.get_executor(), tasks, turn, bench, buffers, scratch, p.log, counts};
   for (const auto& b : p.backends) pools.push_back(std::make_unique<upstream::pool>(lent, b));
 }
 
@@ -64,10 +78,13 @@ upstream::pool& worker::impl::pool_of(const std::string& backend, upstream::cred
   return *pools[static_cast<std::size_t>(at - all.begin())];
 }
 
-core::task<void> worker::impl::serve(std::shared_ptr<connection> accepted) {
+core::task<void> worker::impl::serve(std::shared_ptr<connection> accepted, telemetry::listener_counts& counted) {
+  counted.accepted.add();
+  counted.open.raise();
   connections.insert(accepted.get());
   co_await accepted->run();
   connections.erase(accepted.get());
+  counted.open.lower();
   if (draining) sweeper.cancel();
 }
 
@@ -123,10 +140,12 @@ core::outcome<core::asio::ip::tcp::endpoint> worker::listen(const listener_setti
   w.listeners.push_back(std::move(*opened));
   auto& door = *w.doors.back();
   auto& listener = *w.listeners.back();
-  w.keepers.spawn(listener.run([&w, &door](net::accepted from) {
+  auto& counted = w.counts.listener(on.address.name);
+  auto take = [&w, &door, &counted](net::accepted from) {
     auto made = std::make_shared<connection>(w.around, door, std::move(from));
-    w.tasks.spawn(w.serve(std::move(made)));
-  }));
+    w.tasks.spawn(w.serve(std::move(made), counted));
+  };
+  w.keepers.spawn(listener.run(std::move(take), [&w](net::admission::verdict why) { w.counts.count(refusal_of(why)); }));
   return listener.local();
 }
 

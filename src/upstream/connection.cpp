@@ -158,6 +158,8 @@ void connection::lost(core::error_code why) {
 }
 
 void connection::sweep(core::clock::time_point now) {
+  session_.sweep(now);
+  if (session_.has_output()) pump_.mark();
   if (!idle()) last_busy_ = now;
   if (idle() && (now >= retire_at_ || now - last_busy_ >= home_.settings_.idle || session_.retiring())) return abort();
   if (session_.ping_outstanding()) {

@@ -5,6 +5,7 @@
 
 #include <sallyport/core/deadline.hpp>
 #include <sallyport/core/expect.hpp>
+#include <sallyport/net/names.hpp>
 #include <sallyport/net/plain_stream.hpp>
 
 #include <boost/asio/ip/basic_resolver.hpp>
@@ -22,12 +23,16 @@ constexpr auto back_off_first = 100ms, back_off_most = 5'000ms;   // passage 14
 core::task<core::result<core::tcp_socket>> dial(endpoint to) {
   using resolver = asio::ip::basic_resolver<asio::ip::tcp, core::executor>;
   resolver names(co_await asio::this_coro::executor);
-  const auto port = std::to_string(to.port);
-  auto [error, found] = co_await names.async_resolve(to.host, port, core::await);
-  if (error) co_return error;
+  auto addresses = net::known_addresses(to.host, to.port);
+  if (addresses.empty()) {
+    const auto port = std::to_string(to.port);
+    auto [error, found] = co_await names.async_resolve(to.host, port, core::await);
+    if (error) co_return error;
+    for (const auto& address : found) addresses.push_back(address.endpoint());
+  }
   core::error_code last = asio::error::host_not_found;
-  for (const auto& address : found) {
-    auto made = co_await net::connect(address.endpoint());
+  for (const auto& address : addresses) {
+    auto made = co_await net::connect(address);
     if (made) co_return std::move(*made);
     last = made.error();
   }

@@ -136,6 +136,59 @@ BOOST_AUTO_TEST_CASE(a_listener_without_tokens_admits_without_a_user_whatever_wa
   BOOST_TEST(hasher.hashes() == 0);
 }
 
+// milvus-behaviour 1.5: what Milvus' REST takes and what it does not.
+BOOST_AUTO_TEST_CASE(a_rest_token_is_basic_bearer_or_bare) {
+  const auto encoded = root;
+  at->spoken = form::rest;
+  for (const auto& value : {"Basic " + encoded, "basic " + encoded, "BASIC " + encoded, std::string("Bearer root:Milvus"), std::string("root:Milvus")})
+    BOOST_TEST(at->passes(value), value);
+  const std::pair<std::string, denial> refused[] = {
+      {"bearer root:Milvus", denial::unknown_user},
+      {"BEARER root:Milvus", denial::unknown_user},
+      {"Bearer  root:Milvus", denial::unknown_user},
+      {"Bearer\troot:Milvus", denial::unknown_user},
+      {"Bearer " + encoded, denial::api_key_unknown},
+      {encoded, denial::api_key_unknown},
+      {"Basic  " + encoded, denial::api_key_unknown},
+      {"Basic root:Milvus", denial::unknown_user},
+      {"Basic", denial::api_key_unknown},
+      {"Bearer", denial::api_key_unknown},
+      {"Bearer ", denial::api_key_unknown},
+      {"", denial::api_key_unknown},
+      {"Basic " + base64("root"), denial::api_key_unknown},
+      {"Basic " + encoded + ",x", denial::several_tokens},
+      {"Bearer root:Milvus,Bearer root:Milvus", denial::wrong_password},
+      {"Bearer root:", denial::wrong_password},
+      {"Bearer :Milvus", denial::unknown_user},
+      {"Bearer root:milvus", denial::wrong_password},
+      {"Digest root:Milvus", denial::unknown_user},
+      {"Bearer " + std::string(1025, 'x'), denial::token_too_long},
+  };
+  for (const auto& [value, reason] : refused) BOOST_TEST_CONTEXT(value) BOOST_TEST(why(at->settle(value)) == reason);
+}
+
+BOOST_AUTO_TEST_CASE(a_password_with_a_comma_passes_as_rest_in_plain_text) {
+  BOOST_TEST(!users.create("alice", "a,b,c,d"));
+  at->spoken = form::rest;
+  BOOST_TEST(at->passes("Bearer alice:a,b,c,d"));
+  BOOST_TEST(why(at->settle("Basic " + base64("alice:a,b,c,d") + ",")) == denial::several_tokens);
+}
+
+// One connection carries both: what passed in one form is not a token of the other.
+BOOST_AUTO_TEST_CASE(the_memo_of_a_connection_knows_in_which_form_a_token_passed) {
+  memo remembered;
+  at->settle_twice(root, remembered);
+  at->spoken = form::rest;
+  BOOST_TEST(why(at->settle(root, remembered)) == denial::api_key_unknown);
+  at->settle_twice("root:Milvus", remembered);
+  at->spoken = form::grpc;
+  BOOST_TEST(why(at->settle("root:Milvus", remembered)) == denial::invalid_token);
+  // The worker's cache is of what a token says, however it was written.
+  const auto before = hasher.hashes();
+  BOOST_TEST(at->passes(root));
+  BOOST_TEST(hasher.hashes() == before);
+}
+
 BOOST_AUTO_TEST_CASE(an_empty_password_is_wrong_even_for_a_user_who_has_one) {
   BOOST_TEST(!users.import_hash("alice", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy"));
   BOOST_TEST(!users.import_hash("", bcrypt_of_milvus));

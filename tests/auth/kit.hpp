@@ -131,6 +131,7 @@ class worker {
   ~worker() { gate_.reset(); }
 
   gate& door() { return *gate_; }
+  form spoken = form::grpc;   // of every request from here on
   void close() { gate_.reset(); }
   core::asio::io_context& context() { return context_; }
 
@@ -141,6 +142,7 @@ class worker {
     facts.authorization_fields = 1;
     facts.arrival = arrival;
     facts.source = source;
+    facts.spoken = spoken;
     return gate_->admit(facts, remembered, who);
   }
   // Not by BOOST_REQUIRE: Boost.Test's log is for the main thread alone.

@@ -46,7 +46,8 @@ BOOST_AUTO_TEST_CASE(a_wrong_type_is_told_with_the_right_one) {
       {"limits: 5\n",
        "F/c.yaml:1:9: error: 'limits' must be a map, not a single value (keys below it: handshake, first_request, idle, "
        "write_stall, drain, connections, connections_per_source, handshakes, handshakes_per_source, streams, header_list, "
-       "header_fields, continuations, resets, resets_per_second, buffers)\n"},
+       "header_fields, continuations, header_block, resets, resets_per_second, streams_refused, pings, settings, settings_entries, empty_data, "
+       "window_updates, priorities, unknown_frames, buffers)\n"},
       {"log: [text]\n", "F/c.yaml:1:6: error: 'log' must be a map, not a list (keys below it: level, format, file)\n"},
       {"workers: [1]\n", "F/c.yaml:1:10: error: 'workers' must be a single value, not a list (write it after the colon, in one line)\n"},
       {"limits: {drain: {}}\n",

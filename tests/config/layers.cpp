@@ -71,6 +71,15 @@ BOOST_AUTO_TEST_CASE(the_defaults_in_the_table_are_those_of_the_rooms) {
   BOOST_TEST(written.limits.http2.continuations == limits.http2.continuations);
   BOOST_TEST(written.limits.http2.resets == limits.http2.resets);
   BOOST_TEST(written.limits.http2.resets_per_second == limits.http2.resets_per_second);
+  BOOST_TEST(written.limits.http2.header_block_bytes == limits.http2.header_block_bytes);
+  BOOST_TEST(written.limits.http2.streams_refused == limits.http2.streams_refused);
+  BOOST_TEST(written.limits.http2.pings == limits.http2.pings);
+  BOOST_TEST(written.limits.http2.settings == limits.http2.settings);
+  BOOST_TEST(written.limits.http2.settings_entries == limits.http2.settings_entries);
+  BOOST_TEST(written.limits.http2.empty_data == limits.http2.empty_data);
+  BOOST_TEST(written.limits.http2.window_updates == limits.http2.window_updates);
+  BOOST_TEST(written.limits.http2.priorities == limits.http2.priorities);
+  BOOST_TEST(written.limits.http2.unknown_frames == limits.http2.unknown_frames);
   BOOST_TEST((written.log.threshold == log.threshold));
   BOOST_TEST((written.log.layout == log.layout));
   BOOST_TEST(written.workers == settings().workers);
@@ -88,7 +97,8 @@ BOOST_AUTO_TEST_CASE(every_value_of_a_file_arrives_in_its_setting) {
       "auth: {refusal_floor: 60ms, hash_threads: 2, hash_queue: 3, cache: 4}\n"
       "limits: {handshake: 11s, first_request: 12s, idle: 13s, write_stall: 14s, drain: 0, connections: 15, connections_per_source: 16, "
       "handshakes: 17, handshakes_per_source: 18, streams: 19, header_list: 20KiB, header_fields: 21, continuations: 22, resets: 23, "
-      "resets_per_second: 24}\nlog: {level: debug, format: json, file: l.log}\nadmin: {socket: s.sock}\n"
+      "resets_per_second: 24, header_block: 25KiB, streams_refused: 26, pings: 27, settings: 28, settings_entries: 29, empty_data: 30, "
+      "window_updates: 31, priorities: 32, unknown_frames: 33}\nlog: {level: debug, format: json, file: l.log}\nadmin: {socket: s.sock}\n"
       "unsafe_no_tokens: true\nunsafe_plaintext_listener: true\nunsafe_plaintext_backend: true\nunsafe_default_root: true\n"
       "unsafe_insecure_upstream: true\nunsafe_serve_stale: true\n");
   BOOST_TEST_REQUIRE(s.listeners.size() == 1u);
@@ -130,6 +140,15 @@ BOOST_AUTO_TEST_CASE(every_value_of_a_file_arrives_in_its_setting) {
   BOOST_TEST(s.limits.http2.continuations == 22u);
   BOOST_TEST(s.limits.http2.resets == 23u);
   BOOST_TEST(s.limits.http2.resets_per_second == 24u);
+  BOOST_TEST(s.limits.http2.header_block_bytes == 25u * 1024u);
+  BOOST_TEST(s.limits.http2.streams_refused == 26u);
+  BOOST_TEST(s.limits.http2.pings == 27u);
+  BOOST_TEST(s.limits.http2.settings == 28u);
+  BOOST_TEST(s.limits.http2.settings_entries == 29u);
+  BOOST_TEST(s.limits.http2.empty_data == 30u);
+  BOOST_TEST(s.limits.http2.window_updates == 31u);
+  BOOST_TEST(s.limits.http2.priorities == 32u);
+  BOOST_TEST(s.limits.http2.unknown_frames == 33u);
   BOOST_TEST((s.log.threshold == telemetry::level::debug));
   BOOST_TEST((s.log.layout == telemetry::log_settings::format::json));
   BOOST_TEST(s.log.file.ends_with("/l.log"));

@@ -120,7 +120,8 @@ class Child:
 
 def surroundings() -> dict:
     """The program reads SALLYPORT_… as settings, which those of this script are not."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("SALLYPORT_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SALLYPORT_")}
+    return {**kept, "PYTHONUNBUFFERED": "1"}  # a log that is read while it is written
 
 
 def free_port() -> int:

@@ -151,7 +151,7 @@ class busy_server final : public server_events {
   void refuse(stream& on, bool whole) {
     told_.let_go(on);
     session_.send_head(on, fields_, true);
-    if (!whole) session_.stop_request(on);
+    if (!whole) session_.stop_request(on, server_session::stop::at_once);
   }
   void finish(stream& on, bool whole) {
     told_.let_go(on);
@@ -159,7 +159,7 @@ class busy_server final : public server_events {
       session_.send_trailers(on, trailers_);
     else
       session_.send_data(on, std::as_bytes(std::span(tail_)), true);
-    if (!whole) session_.stop_request(on);
+    if (!whole) session_.stop_request(on, on.id % 4 == 1 ? server_session::stop::gently : server_session::stop::at_once);
   }
 
   const limits within_;

@@ -271,10 +271,12 @@ BOOST_AUTO_TEST_CASE(beyond_the_resets_that_backends_bear_a_request_is_orphaned)
   both_ways([](client_room& room) {
     room.open();
     for (int i = 0; i < 300; ++i) {
-      BOOST_TEST(room.session.cancel(room.ask()));
+      auto& asked = room.ask();
       room.output();
+      BOOST_TEST(room.session.cancel(asked));
     }
     auto& s = room.ask();
+    room.output();
     const auto id = s.id;
     BOOST_TEST(!room.session.cancel(s));
     room.output();
@@ -292,9 +294,102 @@ BOOST_AUTO_TEST_CASE(beyond_the_resets_that_backends_bear_a_request_is_orphaned)
     // Ten a second come back.
     room.later(1s);
     room.feed(ping(1, ack));
-    for (int i = 0; i < 10; ++i) BOOST_TEST(room.session.cancel(room.ask()));
-    BOOST_TEST(!room.session.cancel(room.ask()));
+    for (int i = 0; i < 10; ++i) {
+      auto& asked = room.ask();
+      room.output();
+      BOOST_TEST(room.session.cancel(asked));
+    }
+    auto& last = room.ask();
     room.output();
+    BOOST_TEST(!room.session.cancel(last));
+    room.output();
+  });
+}
+
+BOOST_AUTO_TEST_CASE(an_orphan_that_nobody_answers_is_reset_when_the_budget_has_refilled) {
+  both_ways([](client_room& room) {
+    room.open();
+    for (int i = 0; i < 302; ++i) {
+      auto& asked = room.ask();
+      room.output();
+      room.session.cancel(asked);
+    }
+    room.output();
+    BOOST_TEST(room.session.open_streams() == 2u);
+    room.session.sweep(room.now);
+    BOOST_TEST(room.session.orphans() == 2u);
+    room.later(150ms);   // enough for one
+    room.session.sweep(room.now);
+    BOOST_TEST(room.session.orphans() == 1u);
+    BOOST_TEST(room.session.open_streams() == 1u);
+    BOOST_TEST(room.output().starts_with("RST_STREAM 60"));
+    room.later(1s);
+    room.session.sweep(room.now);
+    BOOST_TEST(room.session.orphans() == 0u);
+    BOOST_TEST(room.session.open_streams() == 0u);
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_request_that_is_reset_before_its_headers_left_is_never_sent) {
+  both_ways([](client_room& room) {
+    room.open();
+    room.ask();   // the table has its fields now
+    room.output();
+    auto& first = room.ask(false);
+    room.session.send_data(first, bytes_of("first"), false);
+    auto& second = room.ask(false);
+    room.session.send_data(second, bytes_of("second"), false);
+    room.session.send_data(first, bytes_of("more"), true);
+    auto& third = room.ask();
+    BOOST_TEST(room.session.cancel(second));
+    BOOST_TEST(room.session.cancel(third));
+    BOOST_TEST(room.session.open_streams() == 2u);
+    const auto left = room.output();
+    BOOST_TEST(left.starts_with("HEADERS 3 "));
+    BOOST_TEST(left.ends_with(" | DATA 3 5 | DATA 3 4 end"));
+    BOOST_TEST(left.find("HEADERS", 1) == std::string::npos);
+    BOOST_TEST(left.find("RST_STREAM") == std::string::npos);
+    // What a backend says on an id that it cannot know is ignored, and the next request has the next id.
+    room.feed(window_update(5, 1));
+    BOOST_TEST(!room.session.failed());
+    BOOST_TEST(room.ask().id == 9u);
+  });
+}
+
+BOOST_AUTO_TEST_CASE(in_the_first_flush_the_preface_stays_when_a_request_is_taken_back) {
+  client_room room(feeding::whole);
+  room.ask();                       // enters its fields
+  auto& gone = room.ask();
+  BOOST_TEST(room.session.cancel(gone));
+  const auto out = room.session.output();
+  const std::string_view text(reinterpret_cast<const char*>(out.data()), out.size());
+  BOOST_REQUIRE(text.starts_with(client_preface));
+  const auto lines = room.reader().lines(text.substr(client_preface.size()));
+  BOOST_REQUIRE(lines.size() == 3u);
+  BOOST_TEST(lines.back().starts_with("HEADERS 1 "));
+}
+
+BOOST_AUTO_TEST_CASE(the_window_of_what_is_taken_back_comes_back) {
+  both_ways([](client_room& room) {
+    room.open();
+    room.ask();
+    room.output();
+    auto& gone = room.ask(false);
+    room.session.send_data(gone, bytes_of(std::string(65'535, 'x')), false);
+    BOOST_TEST(room.session.cancel(gone));
+    auto& stays = room.ask(false);
+    BOOST_TEST(room.session.send_data(stays, bytes_of(std::string(65'535, 'x')), true) == 65'535u);
+    BOOST_TEST(room.output().ends_with(" end"));
+  });
+}
+
+BOOST_AUTO_TEST_CASE(headers_that_changed_the_table_are_sent_and_reset) {
+  both_ways([](client_room& room) {
+    room.open();
+    BOOST_TEST(room.session.cancel(room.ask()));
+    BOOST_TEST(room.output().ends_with("RST_STREAM 1 CANCEL"));
+    room.ask();
+    BOOST_TEST(room.output().starts_with("HEADERS 3 "));   // and the table is as the peer's
   });
 }
 
@@ -303,12 +398,16 @@ BOOST_AUTO_TEST_CASE(an_orphan_that_was_answered_before_its_request_was_whole_gi
   for (const auto& end : ends) {
     both_ways([&end](client_room& room) {
       room.open(settings({{initial_window_size, 3}}));
-      for (int i = 0; i < 300; ++i) room.session.cancel(room.ask());
+      for (int i = 0; i < 300; ++i) {
+        auto& asked = room.ask();
+        room.output();
+        room.session.cancel(asked);
+      }
       auto& s = room.ask(false);
       BOOST_REQUIRE(s.id == 601u);
       room.session.send_data(s, bytes_of("hello"), false);
-      BOOST_TEST(!room.session.cancel(s));
       room.output();
+      BOOST_TEST(!room.session.cancel(s));
       room.feed(end);
       BOOST_TEST(room.output() == "DATA 601 0 end");
       BOOST_TEST(room.session.open_streams() == 0u);

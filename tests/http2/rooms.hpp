@@ -133,11 +133,13 @@ class room : public Events {
   }
   void closed(stream& s, code why, bool by_peer) override { notes_.line(told_closed(s, why, by_peer)); }
   void ping_answered() override { notes_.line("ping answered"); }
+  void limit_reached(limit which) override { reached.push_back(which); }
 
   const std::vector<std::string>& transcript() const { return transcript_; }
   output_reader& reader() { return reader_; }
 
   time_point now;
+  std::vector<limit> reached;
   std::function<void(stream&, core::bytes, bool)> when_data;
   std::function<void(stream&, std::size_t)> when_sent;
 

@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(what_still_comes_for_a_request_that_was_answered_is_credite
     room.open();
     room.feed(request(1));
     room.head(1, refusal, true);
-    room.session.stop_request(room.on(1));
+    room.session.stop_request(room.on(1), server_session::stop::at_once);
     BOOST_TEST(room.output() == "HEADERS 1 :status=200 content-type=application/grpc grpc-status=16 end | RST_STREAM 1 NO_ERROR");
     BOOST_TEST(room.session.open_streams() == 0u);
     BOOST_TEST(room.events() == "request 1 grpc /s/m");

@@ -222,6 +222,95 @@ BOOST_AUTO_TEST_CASE(one_ping_a_response_as_grpc_go_sends_them_is_fine_in_any_nu
   BOOST_TEST(answered == 1001);
 }
 
+// What one frame of a kind costs its sender: nothing. How many of them pass, each after the other, on a connection with one open stream.
+int frames_that_pass(server_room& room, const std::string& frame, int most = 100'000) {
+  int passed = 0;
+  for (; passed < most; ++passed) {
+    room.feed(frame);
+    if (room.session.failed()) break;
+    room.session.output_taken();
+  }
+  return passed;
+}
+
+BOOST_AUTO_TEST_CASE(frames_that_cost_nothing_are_a_flood_beyond_their_limit) {
+  struct row {
+    std::string_view name;
+    std::string frame;
+    int passes;
+    limit which;
+  };
+  const std::vector<row> rows{
+      {"SETTINGS, of which the first is the preface's", settings(), 19, limit::settings},
+      {"SETTINGS that change the window", settings({{initial_window_size, 1}}), 19, limit::settings},
+      {"empty DATA", data(1, ""), 100, limit::empty_data},
+      {"DATA of nothing but padding", padded_data(1, "", 10), 100, limit::empty_data},
+      {"WINDOW_UPDATE of the connection", window_update(0, 1), 7, limit::window_updates},
+      {"WINDOW_UPDATE of a stream", window_update(1, 1), 7, limit::window_updates},
+      {"WINDOW_UPDATE of a stream that is gone", window_update(1, 1), 7, limit::window_updates},
+      {"PRIORITY", priority(1, 0), 102, limit::priorities},
+      {"PRIORITY of an idle stream", priority(77, 0), 102, limit::priorities},
+      {"an unknown type", raw(0xbe, 0, 0, "x"), 200, limit::unknown_frames},
+      {"an unknown type on a stream", raw(0x7f, 0, 1), 200, limit::unknown_frames},
+  };
+  for (const auto& r : rows) {
+    BOOST_TEST_CONTEXT(r.name) {
+      fed_both_ways([&r](server_room& room) {
+        room.open();
+        room.feed(request(1));
+        if (r.name.ends_with("gone")) room.session.reset(room.on(1), code::cancel);
+        BOOST_TEST(frames_that_pass(room, r.frame) == r.passes);
+        BOOST_TEST((room.session.failure() == code::enhance_your_calm));
+        BOOST_TEST((room.reached == std::vector<limit>{r.which}));
+      });
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_a_busy_client_sends_of_them_is_no_flood) {
+  server_room room(feeding::whole);
+  room.open();
+  for (int i = 0; i < 5'000; ++i) {
+    room.feed(request(nth(i)) + priority(nth(i), 0) + data(nth(i), "") + data_end(nth(i), "x"));
+    room.head(nth(i));
+    for (int k = 0; k < 5; ++k) room.send(nth(i), "answer");
+    room.feed(window_update(nth(i), 30) + window_update(0, 30));
+    room.trailers(nth(i));
+    room.session.output_taken();
+    if (i % 10 == 0) room.feed(settings({{initial_window_size, 65'535}}) + raw(0xbe, 0, 0));   // twice a second at the most
+    room.later(100ms);
+  }
+  BOOST_TEST(!room.session.failed());
+  BOOST_TEST(room.reached.empty());
+}
+
+BOOST_AUTO_TEST_CASE(one_settings_frame_has_at_most_32_entries) {
+  for (const std::size_t entries : {32u, 33u}) {
+    fed_both_ways([entries](server_room& room) {
+      room.open();
+      std::string payload;
+      for (std::size_t i = 0; i < entries; ++i) payload += number(0xfe03, 2) + number(i, 4);
+      room.feed(raw(settings_frame, no_flags, 0, payload));
+      BOOST_TEST(room.output() == (entries == 32 ? "SETTINGS ack" : "GOAWAY 0 ENHANCE_YOUR_CALM"));
+    });
+  }
+}
+
+BOOST_AUTO_TEST_CASE(refused_streams_are_forgiven_at_10_a_second) {
+  limits within;
+  within.streams = 1;
+  server_room room(feeding::whole, within);
+  room.streams = 1;
+  room.open();
+  room.feed(request(1));
+  for (int i = 1; i < 5'000; ++i) {
+    room.feed(request(nth(i)));
+    room.session.output_taken();
+    room.later(101ms);
+  }
+  BOOST_TEST(!room.session.failed());
+}
+
 BOOST_AUTO_TEST_CASE(a_header_list_is_too_large_by_its_bytes_or_its_fields) {
   struct row {
     std::string_view name;

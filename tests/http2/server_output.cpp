@@ -4,6 +4,8 @@
 namespace sallyport::http2::tests {
 namespace {
 
+using namespace std::chrono_literals;
+
 std::string text(std::size_t size) { return std::string(size, 'x'); }
 
 const auto no_window = settings({{initial_window_size, 0}});
@@ -214,7 +216,9 @@ BOOST_AUTO_TEST_CASE(data_enters_the_output_below_the_mark_only) {
 }
 
 BOOST_AUTO_TEST_CASE(control_is_high_above_64_kib_of_what_has_no_window) {
-  server_room room(feeding::whole);
+  limits within;
+  within.settings = 100'000;
+  server_room room(feeding::whole, within);
   room.open();
   answer(room, {1});
   room.send(1, text(65'535));
@@ -297,7 +301,7 @@ BOOST_AUTO_TEST_CASE(an_answer_before_the_request_is_whole_ends_with_a_reset_beh
     room.send(1, "hello");
     room.on(1).owner = nullptr;
     room.trailers(1);
-    room.session.stop_request(room.on(1));
+    room.session.stop_request(room.on(1), server_session::stop::at_once);
     BOOST_TEST(room.output() == "HEADERS 1 :status=200 content-type=application/grpc");
     room.feed(data(1, "still coming"));
     BOOST_TEST(room.events() == "request 1 grpc /s/m");
@@ -309,6 +313,68 @@ BOOST_AUTO_TEST_CASE(an_answer_before_the_request_is_whole_ends_with_a_reset_beh
   });
 }
 
+BOOST_AUTO_TEST_CASE(a_gentle_reset_never_leaves_with_the_answer) {
+  const auto answered = [](server_room& room) {
+    room.open();
+    room.feed(request(1));
+    room.on(1).owner = nullptr;
+    room.head(1, refusal, true);
+    room.session.stop_request(room.on(1), server_session::stop::gently);
+  };
+  const std::string answer = "HEADERS 1 :status=200 content-type=application/grpc grpc-status=16 end";
+  // With the next DATA after it has left, not with what came before.
+  fed_both_ways([&](server_room& room) {
+    answered(room);
+    room.feed(data(1, "came at once"));
+    BOOST_TEST(room.output() == answer);
+    room.feed(data(1, "goes on"));
+    BOOST_TEST(room.output() == "RST_STREAM 1 NO_ERROR");
+    room.feed(data_end(1, "late"));
+    BOOST_TEST(room.output() == "");
+    BOOST_TEST(!room.session.failed());
+  });
+  // A client that sends nothing more is stopped by the clock.
+  fed_both_ways([&](server_room& room) {
+    answered(room);
+    room.later(200ms);
+    room.session.sweep(room.now);
+    BOOST_TEST(room.output() == answer);
+    room.session.sweep(room.now);
+    BOOST_TEST(room.output() == "RST_STREAM 1 NO_ERROR");
+  });
+  fed_both_ways([&](server_room& room) {
+    answered(room);
+    BOOST_TEST(room.output() == answer);
+    room.later(99ms);
+    room.session.sweep(room.now);
+    BOOST_TEST(room.output() == "");
+  });
+  // One that ends its request is not stopped.
+  fed_both_ways([&](server_room& room) {
+    answered(room);
+    BOOST_TEST(room.output() == answer);
+    room.feed(data_end(1, "the rest"));
+    BOOST_TEST(room.output() == "");
+    BOOST_TEST(room.session.open_streams() == 0u);
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_gentle_reset_waits_for_an_answer_that_waits_for_its_window) {
+  fed_both_ways([](server_room& room) {
+    room.open(no_window);
+    room.feed(request(1));
+    room.head(1);
+    room.on(1).owner = nullptr;
+    room.send(1, "hello", true);
+    room.session.stop_request(room.on(1), server_session::stop::gently);
+    room.output();
+    room.feed(data(1, "goes on") + window_update(1, 5));
+    BOOST_TEST(room.output() == "DATA 1 5 end");
+    room.feed(data(1, "and on"));
+    BOOST_TEST(room.output() == "RST_STREAM 1 NO_ERROR");
+  });
+}
+
 BOOST_AUTO_TEST_CASE(no_reset_follows_when_the_request_became_whole_meanwhile) {
   fed_both_ways([](server_room& room) {
     room.open(no_window);
@@ -316,7 +382,7 @@ BOOST_AUTO_TEST_CASE(no_reset_follows_when_the_request_became_whole_meanwhile) {
     room.head(1);
     room.on(1).owner = nullptr;
     room.send(1, "hello", true);
-    room.session.stop_request(room.on(1));
+    room.session.stop_request(room.on(1), server_session::stop::at_once);
     room.feed(data_end(1, "the rest") + window_update(1, 5));
     BOOST_TEST(room.output() == "HEADERS 1 :status=200 content-type=application/grpc | DATA 1 5 end");
     BOOST_TEST(room.session.open_streams() == 0u);

@@ -176,14 +176,18 @@ BOOST_FIXTURE_TEST_CASE(when_descriptors_run_out_accepting_pauses_and_goes_on, p
   run(*one);
   warm_up(*one);
   dialler client;
+  bool connected = false, nobody = false;
   {
+    // Nothing is asserted in here: UBSan's vptr check, which Boost.Test's macros meet, needs descriptors itself.
     descriptor_limit limit;
     limit.none_left();
-    BOOST_REQUIRE(client.connect(one->local()));
+    connected = client.connect(one->local());
     const auto since = core::clock::now();
     where.drive([&] { return core::clock::now() - since > 400ms; });
-    BOOST_TEST(taken.empty());
+    nobody = taken.empty();
   }
+  BOOST_REQUIRE(connected);
+  BOOST_TEST(nobody);
   const auto since = core::clock::now();
   BOOST_REQUIRE(where.drive([&] { return !taken.empty(); }));
   BOOST_TEST((core::clock::now() - since < 2s));
@@ -202,14 +206,17 @@ BOOST_FIXTURE_TEST_CASE(close_ends_the_accept_loop_even_in_a_pause, place) {
   run(*one);
   warm_up(*one);
   const auto before = std::filesystem::file_size(log_file.path);
+  bool connected = false, paused = false;
   {
     dialler client;
     descriptor_limit limit;
     limit.none_left();
-    BOOST_REQUIRE(client.connect(one->local()));
+    connected = client.connect(one->local());
     // A look at the size needs no descriptor.
-    BOOST_REQUIRE(where.drive([&] { return std::filesystem::file_size(log_file.path) > before; }));
+    paused = where.drive([&] { return std::filesystem::file_size(log_file.path) > before; });
   }
+  BOOST_REQUIRE(connected);
+  BOOST_REQUIRE(paused);
   BOOST_TEST(has(logged(), "accept_paused"));
   BOOST_TEST(where.tasks.size() == 1U);
   one->close();

@@ -63,7 +63,8 @@ struct passage::impl {
         service({}, *users, log),
         door(door_of(chosen)) {
     serving = std::make_unique<worker>(shared_parts{*users, service, auth::make_hashing_pool(settings),
-                                                    std::make_shared<net::admission>(within.admission), log, settings, within, backends});
+                                                    std::make_shared<net::admission>(within.admission), log, metrics, settings, within,
+                                                    backends});
     std::shared_ptr<const tls::context> trust;
     if (door.tls) {
       auto loaded = tls::context::load(*door.tls);
@@ -85,6 +86,7 @@ struct passage::impl {
   const std::vector<upstream::settings> backends;
   milvus::service service;
   const listener_settings door;
+  telemetry::metrics metrics{{"0", "0", {door.address.name}, {backends.front().name}}};
   std::unique_ptr<worker> serving;
   std::uint16_t port = 0;
   std::atomic<bool> ended{false};

@@ -132,6 +132,26 @@ BOOST_AUTO_TEST_CASE(what_is_not_grpc_is_told_so_with_415) {
     BOOST_TEST(find(got.head, "content-length") == std::to_string(got.body.size()));
     BOOST_TEST(got.ended);
   }
+  // The answer to HEAD has the length of what GET would bring, and no content (RFC 9110 9.3.2).
+  const auto& to_head = client.call(with(good, ":method", "HEAD"));
+  BOOST_TEST(find(to_head.head, ":status") == "415");
+  BOOST_TEST(find(to_head.head, "content-length") != "0");
+  BOOST_TEST(to_head.body == "");
+  BOOST_TEST(to_head.ended);
+  BOOST_TEST(on.backend.saw_nothing());
+  check_connection_lives(on, client);
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_goes_on_uploading_to_a_415_is_stopped_after_the_answer_has_left) {
+  passage on;
+  auto client = on.client();
+  const auto id = client.open(with(request(path_of("Echo")), "content-type", "application/json"), false);
+  client.data(id, pattern(20'000), false);
+  auto& got = client.finish(id);
+  BOOST_TEST(find(got.head, ":status") == "415");
+  BOOST_TEST(!got.reset.has_value());
+  BOOST_REQUIRE(client.until([&] { return got.reset.has_value(); }));   // by the clock, when nothing more comes
+  BOOST_TEST(*got.reset == h2::no_error);
   BOOST_TEST(on.backend.saw_nothing());
   check_connection_lives(on, client);
 }

@@ -33,6 +33,13 @@ struct told final : responder {
   bool credits = true;
   std::function<void()> then;
 
+  // The pool wants open exchanges cancelled before they lose their responder.
+  ~told() {
+    if (!over()) cancel();
+  }
+  void cancel() {
+    if (on) std::exchange(on, nullptr)->cancel();
+  }
   void response_head(const http2::response_head& head, bool end) override {
     status = head.status;
     finish(end);
@@ -73,6 +80,8 @@ struct room {
   http2::buffer_pool buffers;
   http2::decoded_block scratch;
   telemetry::logger log{quiet()};
+  telemetry::metrics metrics{{"0", "0", {}, {"milvus"}}};
+  telemetry::shard& counts = metrics.make_shard();
   std::optional<pool> at;
   const auth::permit permit = auth::permit_for_tests::nobody();
 
@@ -80,7 +89,7 @@ struct room {
   explicit room(settings s, fake_backend::options fake = {}) : backend(std::move(fake)), chosen(std::move(s)) {
     chosen.name = "milvus";
     chosen.endpoints = {{"127.0.0.1", backend.port()}};
-    at.emplace(surroundings{io.get_executor(), tasks, turn, bench, buffers, scratch, log}, chosen);
+    at.emplace(surroundings{io.get_executor(), tasks, turn, bench, buffers, scratch, log, counts}, chosen);
   }
   ~room() {
     at->stop();
@@ -150,7 +159,7 @@ BOOST_FIXTURE_TEST_CASE(a_full_connection_is_followed_by_another, room) {
   for (auto& who : all) BOOST_REQUIRE(open(who, "Hang"));
   BOOST_REQUIRE(until([&] { return backend.requests().size() == 150; }));
   BOOST_TEST(backend.connections() == 2U);
-  for (auto& who : all) who.on->cancel();
+  for (auto& who : all) who.cancel();
   BOOST_TEST(until([&] {
     const auto seen = backend.requests();
     return std::all_of(seen.begin(), seen.end(), [](const auto& r) { return r.reset == h2::cancel; });
@@ -192,7 +201,7 @@ BOOST_AUTO_TEST_CASE(who_waits_goes_first_come_first) {
     BOOST_REQUIRE(on.open(waiting[i], "Echo"));
   }
   BOOST_TEST(!on.until([&] { return on.backend.requests().size() > 1; }, 50ms));
-  first.on->cancel();
+  first.cancel();
   BOOST_REQUIRE(on.until([&] { return order.size() == 5; }));
   BOOST_TEST((order == std::vector<std::size_t>{0, 1, 2, 3, 4}));
   BOOST_TEST(on.backend.connections() == 1U);
@@ -238,8 +247,8 @@ BOOST_AUTO_TEST_CASE(whoever_leaves_the_line_is_never_sent) {
   BOOST_REQUIRE(on.until([&] { return on.backend.requests().size() == 1; }));
   BOOST_REQUIRE(on.open(leaves, "Hang"));
   BOOST_REQUIRE(on.open(stays, "Echo"));
-  leaves.on->cancel();
-  first.on->cancel();
+  leaves.cancel();
+  first.cancel();
   BOOST_REQUIRE(on.until([&] { return stays.over(); }));
   BOOST_TEST(on.backend.requests().size() == 2U);
   BOOST_TEST(!leaves.over());
@@ -312,7 +321,7 @@ BOOST_FIXTURE_TEST_CASE(an_unanswered_connect_ends_by_its_deadline, room) {
   }
   chosen.endpoints = {{"127.0.0.1", ntohs(where.sin_port)}};
   chosen.connect = 200ms;
-  at.emplace(surroundings{io.get_executor(), tasks, turn, bench, buffers, scratch, log}, chosen);
+  at.emplace(surroundings{io.get_executor(), tasks, turn, bench, buffers, scratch, log, counts}, chosen);
   told who;
   const auto begun = core::clock::now();
   BOOST_REQUIRE(open(who, "Echo"));
@@ -366,7 +375,7 @@ BOOST_AUTO_TEST_CASE(a_request_beyond_the_backends_window_is_kept_and_told_of_wh
   BOOST_TEST(who.on->send(bytes_of(content), false) == 65'535U);
   BOOST_REQUIRE(on.until([&] { return on.backend.last().body.size() == 65'535; }));
   BOOST_TEST(who.taken == 0U);
-  who.on->cancel();
+  who.cancel();
 }
 
 BOOST_FIXTURE_TEST_CASE(an_idle_connection_closes_and_a_busy_one_does_not, room) {
@@ -379,7 +388,7 @@ BOOST_FIXTURE_TEST_CASE(an_idle_connection_closes_and_a_busy_one_does_not, room)
   BOOST_TEST(backend.connections() == 1U);
   sweep_in(51s);
   BOOST_TEST(!hangs.over());
-  hangs.on->cancel();
+  hangs.cancel();
   until([&] { return backend.last().reset.has_value(); });
   sweep_in(120s);
   BOOST_REQUIRE(until([&] { return open(again, "Echo") != nullptr; }));
@@ -400,14 +409,14 @@ BOOST_FIXTURE_TEST_CASE(one_ping_asks_a_silent_backend_and_no_second_until_it_ha
   sweep_in(60s);
   BOOST_TEST(!until([&] { return backend.pings() > 1; }, 50ms));
   BOOST_TEST(!who.over());
-  who.on->cancel();
+  who.cancel();
 }
 
 BOOST_FIXTURE_TEST_CASE(after_stop_nothing_is_taken, room) {
   told who, late;
   BOOST_REQUIRE(open(who, "Hang", false));
   BOOST_REQUIRE(until([&] { return backend.requests().size() == 1; }));
-  who.on->cancel();
+  who.cancel();
   at->stop();
   failure why{};
   BOOST_TEST(!open(late, "Echo", true, why));

@@ -9,6 +9,7 @@
 
 #include <boost/json/object.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,7 +17,9 @@
 namespace sallyport::admin {
 
 struct settings {
-  std::string socket;  // path; empty: beside the store, <store>.sock
+  std::string socket;       // path; empty: beside the store, <store>.sock
+  std::string page_host{};  // admin.listen, an address of the loopback; empty: no page
+  std::uint16_t page_port = 0;
 };
 
 // Answers one request; `done` may be called from any thread, once, also after the server has gone. Requests and answers hold secrets:

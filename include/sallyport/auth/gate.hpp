@@ -24,6 +24,10 @@ namespace sallyport::auth {
 
 enum class tokens { required, none };
 
+// How a token is written in the authorization field. grpc: base64(user:password), and nothing else. rest, as Milvus' REST has it
+// (milvus-behaviour 1.5): `Basic` in any case and base64, `Bearer user:password` or `user:password` in plain text.
+enum class form { grpc, rest };
+
 struct settings {
   std::chrono::milliseconds refusal_floor{
       50};  // auth.refusal_floor: refusals of well-formed tokens leave at this time after arrival, or at its next multiple
@@ -47,6 +51,7 @@ enum class denial {
 std::string_view name_of(denial why);      // snake_case, for the log
 std::string_view denial_text(denial why);  // fixed strings for the client, Milvus' own where it has one (milvus-behaviour 1.2, 2.1)
 std::uint32_t grpc_status_of(denial why);  // total: 16, or 14 for what is temporary
+bool is_basic(std::string_view authorization);   // the scheme is Basic, in any case: a refusal of it says how to log in (RFC 7617 2)
 
 // Proof that door 2 let a request pass. Copyable, cheap; made by the gate alone.
 class permit {
@@ -68,6 +73,7 @@ class permit {
 // What is known of a request when its head is whole. Views live for the length of the call.
 struct evidence {
   tokens demanded = tokens::required;               // of the listener; none: a permit without a user, whatever was sent
+  form spoken = form::grpc;
   const tls::peer_identity* certificate = nullptr;  // nullptr: none was shown
   std::string_view authorization;                   // the value of the one field
   std::uint32_t authorization_fields = 0;           // how many the head had
@@ -97,6 +103,7 @@ class memo {
  private:
   friend class gate;
   std::string value_;
+  form spoken_ = form::grpc;   // the same bytes may be a token in one form and none in the other
   std::optional<permit> passed_;
 };
 

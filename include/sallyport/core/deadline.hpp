@@ -9,14 +9,15 @@
 
 namespace sallyport::core {
 
-// The result of `work`, or asio::error::timed_out. Runs on the caller's executor.
+// The result of `work`, asio::error::timed_out, or operation_aborted when the caller is cancelled. Runs on the caller's executor.
 template <class T>
 task<result<T>> with_deadline(task<result<T>> work, clock::duration limit) {
   using namespace asio::experimental::awaitable_operators;
   timer sleeper(co_await asio::this_coro::executor, limit);
   auto first = co_await (std::move(work) || sleeper.async_wait(await));
   if (first.index() == 0) co_return std::get<0>(std::move(first));
-  co_return error_code(asio::error::timed_out);
+  const auto [cancelled] = std::get<1>(first);
+  co_return cancelled ? cancelled : error_code(asio::error::timed_out);
 }
 
 }  // namespace sallyport::core

@@ -14,14 +14,14 @@ namespace sallyport::core {
 
 class task_group {
  public:
-  explicit task_group(executor on) : executor_(on), idle_(on) {}
+  explicit task_group(executor on) : executor_(on), idle_(on, timer::time_point::max()) {}
   task_group(const task_group&) = delete;
   task_group& operator=(const task_group&) = delete;
 
   // Starts `work` at the next turn of the worker. After cancel() nothing is started any more and the task is dropped.
   void spawn(task<void> work);
   void cancel();
-  task<void> joined();
+  task<void> joined();   // may be awaited by several
   std::size_t size() const { return running_.size(); }
 
  private:

@@ -22,6 +22,7 @@ namespace sallyport::http2 {
 
 using time_point = core::clock::time_point;
 
+class closed_ids;
 class hpack_decoder;
 class hpack_encoder;
 
@@ -39,10 +40,14 @@ struct stream {
   bool local_ended = false;           // END_STREAM is written, or will follow what waits
   bool end_waits = false;             // END_STREAM follows the DATA that waits
   bool reset_waits = false;           // RST_STREAM(NO_ERROR) follows our END_STREAM: an answer before the request was whole (RFC 9113 8.1)
+  bool stops_gently = false;          // and not in the same flush (passage 12)
   bool head_received = false;         // client role: the final response head
   bool asked_for_head = false;        // client role: a HEAD request, whose response has no content whatever its content-length says
   bool queued = false;                // in the line of streams with DATA to send
   std::uint8_t informational = 0;     // client role: 1xx so far
+  std::uint64_t flush = 0;            // client role: the flush that its HEADERS leave with; server role, when not 0: the one after which it may be stopped
+  bool head_has_state = false;        // client role: they have changed the HPACK table, and must be sent
+  time_point stops_since;             // server role: when the answer was whole
   std::unique_ptr<buffer> waiting;    // DATA that no window or room was there for; 64 KiB at most, for the other side's credit was withheld
   std::unique_ptr<std::vector<std::byte>> trailers;   // an encoded header block that follows it (server role; its encoder has no state)
   stream* next = nullptr;             // in the table
@@ -57,6 +62,7 @@ class session_events {
   virtual void closed(stream& on, code why, bool by_peer) = 0;        // reset: by the peer, or by us for its fault; gone after this call
   virtual void ping_answered() {}
   virtual void stream_failed(std::uint32_t, code) {}   // we reset a stream for the peer's fault, told of or not: for the log
+  virtual void limit_reached(limit) {}                 // one of `limits`, whatever came of it: for the metrics
 
  protected:
   ~session_events() = default;
@@ -142,10 +148,10 @@ class session {
   void finish_if_done(stream& s);
   void remove(stream& s);
   void stream_error(std::uint32_t id, stream* s, code why);   // RST_STREAM for the peer's fault; counts in the reset budget
-  void remember_reset(std::uint32_t id);
-  bool was_reset_by_us(std::uint32_t id) const;
+  void exceed(limit which, std::string_view reason);   // the end of a flood: GOAWAY(ENHANCE_YOUR_CALM)
+  void stop_gently(stream& s);
   bool take_end(stream& s);   // END_STREAM came; false: shorter than its content-length, and reset
-  void write_headers(std::uint32_t id, const std::vector<field>& fields, bool end);
+  bool write_headers(std::uint32_t id, const std::vector<field>& fields, bool end);
   void write_rst(std::uint32_t id, code why);
   void write_goaway(std::uint32_t last_id, code why, std::string_view reason);
   void write_ping(std::uint64_t opaque, bool ack);
@@ -161,6 +167,9 @@ class session {
   std::uint32_t peer_max_streams_ = 0xffffffff;
   std::unique_ptr<hpack_encoder> encoder_;
   token_bucket resets_;
+  std::unique_ptr<closed_ids> closed_;
+  std::uint64_t flushes_ = 1;           // the number of the flush that is being filled
+  std::int64_t connection_send_window_ = 65'535;
 
  private:
   void handle(std::uint8_t type, std::uint8_t flags, std::uint32_t id, core::bytes payload);
@@ -206,7 +215,6 @@ class session {
   bool block_ends_ = false;
   std::uint32_t block_continuations_ = 0;
 
-  std::int64_t connection_send_window_ = 65'535;
   std::int64_t connection_receive_window_ = 65'535, connection_window_target_ = 65'535;
   std::int64_t connection_uncredited_ = 0;
   std::int64_t peer_initial_window_ = 65'535;
@@ -218,13 +226,13 @@ class session {
   stream* line_ = nullptr;               // streams with DATA to send, first in line
   stream* line_end_ = nullptr;
 
-  std::vector<std::uint32_t> resets_by_us_;    // a ring of the last 1,024, allocated when first needed
-  std::size_t resets_by_us_at_ = 0;
-  std::uint32_t forgotten_reset_ = 0;    // the highest id that the ring has lost
   std::uint32_t goaway_id_ = 0x7fffffff; // the last id that our GOAWAYs named: never raised again
 
   std::size_t control_bytes_ = 0;
-  token_bucket pings_;
+  token_bucket pings_, settings_, unknown_frames_;
+  std::uint32_t empty_data_ = 0;         // frames in a row
+  std::uint64_t data_sent_ = 0, streams_opened_ = 0;   // frames, streams: what the limits on WINDOW_UPDATE and PRIORITY follow
+  std::uint64_t window_updates_ = 0, priorities_ = 0;
   std::uint64_t ping_number_ = 0;
   bool ping_outstanding_ = false;
   time_point last_frame_;
@@ -250,8 +258,11 @@ class server_session final : public session {
   void send_head(stream& on, const std::vector<field>& fields, bool end);
   void send_trailers(stream& on, const std::vector<field>& fields);   // after the DATA that waits
   // An answer that is whole before the request is: RST_STREAM(NO_ERROR) after our END_STREAM, and what still comes is credited (passage 12).
-  // It leaves with the turn's output, unless the end of the request has come by then: a client that sent all at once sees one HEADERS alone.
-  void stop_request(stream& on);
+  // at_once: it leaves with the turn's output, unless the end of the request has come by then: a client that sent all at once sees one HEADERS
+  // alone. gently: with the stream's next DATA after that flush, or from `sweep` after 100 ms, because curl 7.88 loses an answer that a reset follows.
+  enum class stop { at_once, gently };
+  void stop_request(stream& on, stop how);
+  void sweep(time_point now);   // a few times a second
 
   // GOAWAY in two steps (RFC 9113 6.8): begin announces 2^31-1 and sends a PING; `finish_shutdown`, when that was answered or time is up, names the real last id.
   void begin_shutdown();
@@ -273,7 +284,7 @@ class server_session final : public session {
   std::vector<std::uint32_t> stopped_;   // streams that were answered this turn before their request was whole
   enum class step { none, announced, finished } shutdown_ = step::none;
   std::uint32_t last_accepted_id_ = 0x7fffffff;
-  std::uint32_t refused_ = 0;
+  token_bucket refused_;
   std::uint32_t oversize_ = 0;
   time_point oversize_since_{};
 };
@@ -297,8 +308,12 @@ class client_session final : public session {
   std::size_t capacity() const;
   stream& open(const std::vector<field>& fields, bool end, void* owner);   // capacity() must not be 0
   bool retiring() const { return going_away_ || next_id_ >= retire_at_id; }
-  // RST_STREAM(CANCEL) within the budget of resets that backends bear (passage 18); false: the budget is spent, the stream is orphaned and its slot kept.
+  // A request whose HEADERS have not left is taken out of the output, when they have not changed the HPACK table: the backend never hears of it. Else
+  // RST_STREAM(CANCEL), within the budget of resets that backends bear (passage 18); false: that is spent, the stream is orphaned and its slot kept
+  // until it is answered or `sweep` finds the budget refilled.
   bool cancel(stream& on);
+  void sweep(time_point now);   // a few times a second
+  std::size_t orphans() const { return orphans_; }   // at the last sweep
 
  private:
   static constexpr std::uint32_t retire_at_id = 1u << 30;
@@ -307,8 +322,10 @@ class client_session final : public session {
   void on_reset_budget_spent() override {}
   bool is_idle(std::uint32_t id) const override { return (id & 1) == 0 || id >= next_id_; }
   void response(stream& s, bool end);
+  void take_back(stream& s);
 
   client_events& handler_;
+  std::size_t orphans_ = 0;
   std::uint32_t next_id_ = 1;
   bool going_away_ = false;
 };

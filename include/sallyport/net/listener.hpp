@@ -89,14 +89,15 @@ class listener {
                                                        std::shared_ptr<admission> gatekeeper, bool handshakes, telemetry::logger& log);
 
   // Accepts until `close`; `take` is called on this thread for each connection that was admitted. A refused one is logged
-  // (connection_refused) and closed.
-  core::task<void> run(std::function<void(accepted)> take);
+  // (connection_refused), told to `refused`, and closed.
+  core::task<void> run(std::function<void(accepted)> take, std::function<void(admission::verdict)> refused = {});
   void close() noexcept;
   boost::asio::ip::tcp::endpoint local() const;
 
  private:
   listener(core::tcp_acceptor acceptor, std::string name, std::shared_ptr<admission> gatekeeper, bool handshakes, telemetry::logger& log);
-  void admit(core::tcp_socket socket, const peer_address& peer, const std::function<void(accepted)>& take);
+  void admit(core::tcp_socket socket, const peer_address& peer, const std::function<void(accepted)>& take,
+             const std::function<void(admission::verdict)>& refused);
   core::tcp_acceptor acceptor_;
   core::timer pause_;
   std::string name_;

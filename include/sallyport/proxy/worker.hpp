@@ -6,6 +6,7 @@
 #include <sallyport/milvus/service.hpp>
 #include <sallyport/proxy/settings.hpp>
 #include <sallyport/telemetry/log.hpp>
+#include <sallyport/telemetry/metrics.hpp>
 
 #include <memory>
 #include <string>
@@ -20,6 +21,7 @@ struct shared_parts {
   std::shared_ptr<auth::hashing_pool> hashing;
   std::shared_ptr<net::admission> gatekeeper;
   telemetry::logger& log;
+  telemetry::metrics& metrics;   // each worker takes a shard
   const auth::settings& auth;
   const proxy::limits& limits;
   const std::vector<upstream::settings>& backends;

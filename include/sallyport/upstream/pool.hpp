@@ -11,6 +11,7 @@
 #include <sallyport/net/turn.hpp>
 #include <sallyport/net/workbench.hpp>
 #include <sallyport/telemetry/log.hpp>
+#include <sallyport/telemetry/metrics.hpp>
 #include <sallyport/upstream/exchange.hpp>
 #include <sallyport/upstream/settings.hpp>
 
@@ -30,6 +31,7 @@ struct surroundings {
   http2::buffer_pool& buffers;
   http2::decoded_block& scratch;
   telemetry::logger& log;
+  telemetry::shard& counts;
 };
 
 class connection;

@@ -20,6 +20,8 @@ class Process:
         self.arguments = [str(a) for a in arguments]
         self.lines = []
         self.changed = threading.Condition()
+        # A Python child would keep what it says until its buffer is full.
+        named["env"] = {**named.get("env", os.environ), "PYTHONUNBUFFERED": "1"}
         self.child = subprocess.Popen(self.arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                       stderr=subprocess.STDOUT if merge else None, preexec_fn=_die_with_parent, **named)
         self.reader = threading.Thread(target=self._read, daemon=True)
