@@ -38,18 +38,21 @@ std::uint64_t version_of(const std::shared_ptr<const users::record>& user) { ret
 
 }  // namespace
 
-gate::gate(core::executor on, const settings& s, users::store& store, std::shared_ptr<hashing_pool> pool, telemetry::logger& log)
-    : impl_(std::make_shared<impl>(on, s, store, std::move(pool), log)) {}
+gate::gate(core::executor on, const settings& s, users::store& store, std::shared_ptr<hashing_pool> pool, telemetry::logger& log,
+           telemetry::shard& counts)
+    : impl_(std::make_shared<impl>(on, s, store, std::move(pool), log, counts)) {}
 gate::~gate() = default;
 gate::verdict gate::admit(const evidence& facts, memo& remembered, waiter& who) { return impl_->admit(facts, remembered, who); }
 void gate::forget(waiter& who) { impl_->forget(who); }
 bool gate::still_good(const permit& passed) const { return impl_->still_good(passed); }
 
-gate::impl::impl(core::executor on, const settings& s, users::store& store, std::shared_ptr<hashing_pool> pool, telemetry::logger& log)
+gate::impl::impl(core::executor on, const settings& s, users::store& store, std::shared_ptr<hashing_pool> pool, telemetry::logger& log,
+                 telemetry::shard& counts)
     : on_(on),
       store_(store),
       pool_(std::move(pool)),
       log_(log),
+      counts_(counts),
       verified_(s.cache_max),
       refused_(refused_max),
       refusals_(s.refusal_floor),
@@ -63,16 +66,25 @@ gate::verdict gate::impl::admit(const evidence& facts, memo& remembered, waiter&
   const auto now = generation();
   if (facts.demanded == tokens::none) return permit(nullptr, now);
   if (facts.authorization_fields == 1)
-    if (auto passed = recall(remembered, facts, now)) return *std::move(passed);
-  if (const auto why = malformed(facts)) return *why;
+    if (auto passed = recall(remembered, facts, now)) {
+      counts_.count(telemetry::auth_check::memo);
+      return *std::move(passed);
+    }
+  if (const auto why = malformed(facts)) return turned_away(*why);
 
   decoded_token decoded;
-  const auto token = facts.spoken == form::grpc ? decode_base64(facts.authorization, decoded.room) : read_rest_token(facts.authorization, decoded.room);
-  if (!token) return denial::invalid_token;
+  const auto token =
+      facts.spoken == form::grpc ? decode_base64(facts.authorization, decoded.room) : read_rest_token(facts.authorization, decoded.room);
+  if (!token) return turned_away(denial::invalid_token);
   // Milvus 1.1: the first colon splits; without one it is an API key.
   const auto colon = token->find(':');
-  if (colon == std::string_view::npos) return denial::api_key_unknown;
+  if (colon == std::string_view::npos) return turned_away(denial::api_key_unknown);
   return look_up(facts, {*token, token->substr(0, colon), token->substr(colon + 1)}, remembered, who);
+}
+
+denial gate::impl::turned_away(denial why) {
+  counts_.count(why == denial::overloaded ? telemetry::auth_check::queue_full : telemetry::auth_check::refused);
+  return why;
 }
 
 std::optional<permit> gate::impl::recall(memo& remembered, const evidence& facts, std::uint64_t now) {
@@ -115,10 +127,12 @@ gate::verdict gate::impl::look_up(const evidence& facts, const credential& shown
   const auto now = generation();
   const auto key = make_key_(shown.token);
   if (auto passed = verified_before(key, now)) {
+    counts_.count(telemetry::auth_check::cache);
     remember(remembered, facts, *passed);
     return *std::move(passed);
   }
   if (const auto why = refused_before(key, shown.name, now, facts.arrival)) {
+    counts_.count(telemetry::auth_check::negative);
     refuse_later(who, *why, facts.arrival, core::clock::now());
     return pending{};
   }
@@ -156,8 +170,10 @@ gate::verdict gate::impl::judge(const token_key& key, const evidence& facts, con
     fresh->against = store_.snapshot()->find(shown.name);
     fresh->source = facts.source;
     fresh->job = ask(key, *fresh, core::secret(shown.password));
-    if (!fresh->job) return denial::overloaded;
+    if (!fresh->job) return turned_away(denial::overloaded);
+    fresh->asked = core::clock::now();
     at = judgements_.emplace(key, std::move(fresh)).first;
+    counts_.set(telemetry::gauge::hashing_queue, static_cast<std::int64_t>(judgements_.size()));
   }
   auto& waiters = at->second->waiters;
   const auto in = waiters.insert(waiters.end(), {&who, facts.arrival});
@@ -183,6 +199,8 @@ void gate::impl::judged(const token_key& key, users::match verdict, core::secret
   auto of = std::move(at->second);
   judgements_.erase(at);
   const auto when = core::clock::now();
+  counts_.set(telemetry::gauge::hashing_queue, static_cast<std::int64_t>(judgements_.size()));
+  counts_.observe(telemetry::histogram::hashing, when - of->asked);
 
   // The hash was of a record that is not the user's any more: whether this password is right for the new one has to be measured.
   if (current && !of->hopeless && version_of(of->against) != current->version) {
@@ -196,9 +214,11 @@ void gate::impl::judged(const token_key& key, users::match verdict, core::secret
   const bool right = !of->hopeless && current && verdict != users::match::no;
   if (!right) {
     const auto why = current ? denial::wrong_password : denial::unknown_user;
+    for (std::size_t i = 0; i < of->waiters.size(); ++i) counts_.count(telemetry::auth_check::refused);
     refused_.put(key, {version_of(current), now, why, when + refused_ttl});
     return refuse_all(*of, why, when);
   }
+  for (std::size_t i = 0; i < of->waiters.size(); ++i) counts_.count(telemetry::auth_check::hashed);
   verified_.put(key, {current, now});
   if (verdict == users::match::yes_outdated) store_.upgrade_hash(current->name, current->version, std::move(password));
   admit_all(*of, permit(current, now));

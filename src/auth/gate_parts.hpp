@@ -17,7 +17,8 @@ namespace sallyport::auth {
 
 struct gate::impl : std::enable_shared_from_this<gate::impl> {
  public:
-  impl(core::executor on, const settings& s, users::store& store, std::shared_ptr<hashing_pool> pool, telemetry::logger& log);
+  impl(core::executor on, const settings& s, users::store& store, std::shared_ptr<hashing_pool> pool, telemetry::logger& log,
+       telemetry::shard& counts);
   ~impl();
 
   verdict admit(const evidence& facts, memo& remembered, waiter& who);
@@ -54,6 +55,7 @@ struct gate::impl : std::enable_shared_from_this<gate::impl> {
     user against;  // nullptr: nobody of that name, measured against the decoy
     std::string source;
     std::shared_ptr<hashing_pool::job> job;
+    core::clock::time_point asked;
     std::list<arrived> waiters;
   };
   struct judged_place {
@@ -82,12 +84,14 @@ struct gate::impl : std::enable_shared_from_this<gate::impl> {
 
   void refuse_later(waiter& who, denial why, core::clock::time_point arrival, core::clock::time_point verdict);
   void arm();
+  denial turned_away(denial why);  // counted
   void refusals_due();
 
   core::executor on_;
   users::store& store_;
   std::shared_ptr<hashing_pool> pool_;
   telemetry::logger& log_;
+  telemetry::shard& counts_;
   token_key_maker make_key_;
   recent<verified> verified_;
   recent<refused> refused_;

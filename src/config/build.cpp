@@ -139,6 +139,8 @@ void builder::backend(const node& item, const std::string& path, std::set<std::s
   bool sound = true;
   upstream::settings made;
   made.name = name_at(item, path, taken, sound);
+  word(&item, path, "rest", made.speaks, {upstream::rest::off, upstream::rest::http1, upstream::rest::h2}, &sound);
+  rest_endpoints(item, path, made);
   word(&item, path, "credentials", made.credential, {upstream::credentials::strip, upstream::credentials::forward}, &sound);
   if (flag) {
     made.endpoints = {{flag->host, flag->port}};
@@ -147,6 +149,23 @@ void builder::backend(const node& item, const std::string& path, std::set<std::s
     endpoints(item, path, made);
   }
   s().backends.push_back(std::move(made));
+}
+
+void builder::rest_endpoints(const node& item, const std::string& path, upstream::settings& made) {
+  const node* whole = item.find("rest_endpoints");
+  if (!whole || whole->is != node::kind::sequence) return;
+  if (whole->items.empty())
+    return complain(whole->at, "'backends[].rest_endpoints' is empty", "name one, or leave it out: REST is then where endpoints are");
+  if (made.speaks != upstream::rest::http1)
+    return complain(whole->at, "'backends[].rest_endpoints' is for rest: http1", "leave it out, or say rest: http1");
+  if (whole->items.size() > 1) complain(whole->items[1].at, "several endpoints of one backend are not in this version", "name exactly one");
+  std::string why, hint;
+  const node& first = whole->items.front();
+  if (first.is != node::kind::scalar) return;
+  if (const auto parsed = parse_host_port(first.text, false, why, hint)) {
+    made.rest_endpoints = {{parsed->host, parsed->port}};
+    s().origins[path + ".rest_endpoints[0]"] = origin_of(first.at, show(*parsed));
+  }
 }
 
 void builder::endpoints(const node& item, const std::string& path, upstream::settings& made) {

@@ -108,6 +108,8 @@ void builder::scalars() {
   duration("limits", "idle", l.idle);
   duration("limits", "write_stall", l.write_stall);
   duration("limits", "drain", l.drain);
+  duration("limits", "http1_head", l.http1_head);
+  duration("limits", "http1_idle", l.http1_idle);
   count("limits", "connections", l.admission.connections);
   count("limits", "connections_per_source", l.admission.connections_per_source);
   count("limits", "handshakes", l.admission.handshakes);

@@ -52,6 +52,7 @@ class builder {
   void implied_backend(const host_port& at);
   void backend(const node& item, const std::string& path, std::set<std::string>& taken, const std::optional<host_port>& flag);
   void endpoints(const node& item, const std::string& path, upstream::settings& made);
+  void rest_endpoints(const node& item, const std::string& path, upstream::settings& made);
 
   void listeners();
   void implied_listener(const std::optional<host_port>& flag);

@@ -30,8 +30,9 @@ bool needs_default_root(const proxy::listener_settings& l) {
 }
 bool needs_plaintext_backend(const upstream::settings& b) {
   if (b.credential != upstream::credentials::forward) return false;
-  for (const upstream::endpoint& e : b.endpoints)
-    if (!is_loopback(e.host)) return true;
+  for (const auto* endpoints : {&b.endpoints, &b.rest_endpoints})
+    for (const upstream::endpoint& e : *endpoints)
+      if (!is_loopback(e.host)) return true;
   return false;
 }
 
@@ -58,13 +59,18 @@ void check_listener(const settings& s, std::size_t i, std::vector<problem>& prob
   if (of_page)
     problems.push_back(fault_at(origin_at(s, "admin.listen"), "'admin.listen' has the address of " + name, "give it a port of its own"));
   const upstream::settings* backend = backend_of(s, l);
-  if (!backend || backend->endpoints.empty() || l.address.port == 0) return;
-  const upstream::endpoint& e = backend->endpoints.front();
-  if (e.port != l.address.port || !reaches(e.host, l.address.host)) return;
-  problems.push_back(
-      fault_at(origin_at(s, "backends[" + std::to_string(backend - s.backends.data()) + "].endpoints[0]"),
-               "backend '" + backend->name + "' is listener '" + l.address.name + "' itself: " + show(host_port{e.host, e.port}),
-               "name the address of Milvus; when both run on this machine, one of them needs another port"));
+  if (!backend || l.address.port == 0) return;
+  const auto check_loop = [&](const std::vector<upstream::endpoint>& endpoints, const std::string& key) {
+    if (endpoints.empty()) return;
+    const upstream::endpoint& e = endpoints.front();
+    if (e.port != l.address.port || !reaches(e.host, l.address.host)) return;
+    problems.push_back(
+        fault_at(origin_at(s, "backends[" + std::to_string(backend - s.backends.data()) + "]." + key + "[0]"),
+                 "backend '" + backend->name + "' is listener '" + l.address.name + "' itself: " + show(host_port{e.host, e.port}),
+                 "name the address of Milvus; when both run on this machine, one of them needs another port"));
+  };
+  check_loop(backend->endpoints, "endpoints");
+  check_loop(backend->rest_endpoints, "rest_endpoints");
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ limits with_upstream_resets(limits l) {
   return l;
 }
 
-constexpr std::uint8_t informational_max = 8;   // passage 18
+constexpr std::uint8_t informational_max = 8;  // passage 18
 
 }  // namespace
 
@@ -31,7 +31,7 @@ client_session::client_session(const limits& within, buffer_pool& pool, decoded_
   auto* at = frame(6, settings_frame, no_flags, 0);
   put16(at, enable_push);
   put32(at + 2, 0);
-  grow_connection_window(0x7fffffff);   // streams are bounded each, the connection is not (passage 20)
+  grow_connection_window(0x7fffffff);  // streams are bounded each, the connection is not (passage 20)
 }
 
 std::size_t client_session::capacity() const {
@@ -89,8 +89,10 @@ void client_session::sweep(time_point now) {
   orphans_ = 0;
   for_each_stream([this, now](stream& s) {
     if (s.owner || s.remote_ended) return;
-    if (resets_.take(now)) reset(s, code::cancel);
-    else ++orphans_;
+    if (resets_.take(now))
+      reset(s, code::cancel);
+    else
+      ++orphans_;
   });
 }
 
@@ -119,8 +121,9 @@ void client_session::response(stream& s, bool end) {
   }
   if (!read_response_head(block_fields(), head)) return stream_error(s.id, &s, code::protocol_error);
   if (head.status < 200) {
-    // Swallowed: grpcio makes UNKNOWN of it. 101 has no meaning in HTTP/2 (RFC 9113 8.6), and an end after 1xx is no answer.
-    if (end || head.status == 101 || ++s.informational > informational_max) stream_error(s.id, &s, code::protocol_error);
+    // 101 has no meaning in HTTP/2 (RFC 9113 8.6), and an end after 1xx is no answer.
+    if (end || head.status == 101 || ++s.informational > informational_max) return stream_error(s.id, &s, code::protocol_error);
+    if (s.owner) handler_.informational(s, head);
     return;
   }
   s.head_received = true;

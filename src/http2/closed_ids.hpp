@@ -11,10 +11,10 @@ namespace sallyport::http2 {
 class closed_ids {
  public:
   enum class state : std::uint8_t {
-    skipped,     // a lower id than one that was used, and never used itself: closed without a word (RFC 9113 5.1.1)
-    in_use,      // told by `use`; it is open, or will be told closed
-    reset,       // by us: what still comes was on its way, and is ignored
-    ended,       // by the peer, or in good order on both sides: nothing may come any more
+    skipped,  // a lower id than one that was used, and never used itself: closed without a word (RFC 9113 5.1.1)
+    in_use,   // told by `use`; it is open, or will be told closed
+    reset,    // by us: what still comes was on its way, and is ignored
+    ended,    // by the peer, or in good order on both sides: nothing may come any more
     forgotten,
   };
 
@@ -51,7 +51,7 @@ class closed_ids {
   }
 
   std::array<std::uint64_t, remembered / per_word> bits_{};
-  std::uint32_t highest_ = 0, lowest_ = 0;   // ids without their lowest bit
+  std::uint32_t highest_ = 0, lowest_ = 0;  // ids without their lowest bit
   bool used_any_ = false;
 };
 

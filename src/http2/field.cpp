@@ -35,20 +35,37 @@ known identify(std::string_view name) {
     case 4: return name == "host" ? known::host : name == "date" ? known::date : known::other;
     case 5: return name == "token" ? known::token : known::other;
     case 6: return name == "cookie" ? known::cookie : name == "expect" ? known::expect : name == "server" ? known::server : known::other;
-    case 7: return name == "upgrade" ? known::upgrade : name == "alt-svc" ? known::alt_svc : name == "trailer" ? known::trailer : known::other;
+    case 7:
+      return name == "upgrade" ? known::upgrade : name == "alt-svc" ? known::alt_svc : name == "trailer" ? known::trailer : known::other;
     case 8: return name == "sourceid" ? known::source_id : known::other;
-    case 10: return name == "user-agent" ? known::user_agent : name == "connection" ? known::connection : name == "keep-alive" ? known::keep_alive : known::other;
+    case 10:
+      return name == "user-agent"   ? known::user_agent
+             : name == "connection" ? known::connection
+             : name == "keep-alive" ? known::keep_alive
+                                    : known::other;
     case 11: return name == "grpc-status" ? known::grpc_status : known::other;
     case 12:
-      return name == "content-type" ? known::content_type
+      return name == "content-type"   ? known::content_type
              : name == "grpc-message" ? known::grpc_message
              : name == "grpc-timeout" ? known::grpc_timeout
-                                      : is_identity(name) ? known::identity : known::other;
-    case 13: if (name == "authorization") return known::authorization; if (name == "grpc-encoding") return known::grpc_encoding; break;
-    case 14: if (name == "content-length") return known::content_length; break;
-    case 16: if (name == "proxy-connection") return known::proxy_connection; break;
-    case 17: if (name == "transfer-encoding") return known::transfer_encoding; break;
-    case 20: if (name == "grpc-accept-encoding") return known::grpc_accept_encoding; break;
+             : is_identity(name)      ? known::identity
+                                      : known::other;
+    case 13:
+      if (name == "authorization") return known::authorization;
+      if (name == "grpc-encoding") return known::grpc_encoding;
+      break;
+    case 14:
+      if (name == "content-length") return known::content_length;
+      break;
+    case 16:
+      if (name == "proxy-connection") return known::proxy_connection;
+      break;
+    case 17:
+      if (name == "transfer-encoding") return known::transfer_encoding;
+      break;
+    case 20:
+      if (name == "grpc-accept-encoding") return known::grpc_accept_encoding;
+      break;
     default: break;
   }
   return is_identity(name) ? known::identity : known::other;

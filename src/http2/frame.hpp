@@ -33,7 +33,9 @@ enum setting : std::uint16_t {
 };
 
 inline std::uint8_t get8(core::bytes from, std::size_t at) { return static_cast<std::uint8_t>(from[at]); }
-inline std::uint16_t get16(core::bytes from, std::size_t at) { return static_cast<std::uint16_t>(get8(from, at) << 8 | get8(from, at + 1)); }
+inline std::uint16_t get16(core::bytes from, std::size_t at) {
+  return static_cast<std::uint16_t>(get8(from, at) << 8 | get8(from, at + 1));
+}
 inline std::uint32_t get24(core::bytes from, std::size_t at) { return std::uint32_t{get16(from, at)} << 8 | get8(from, at + 2); }
 inline std::uint32_t get32(core::bytes from, std::size_t at) { return std::uint32_t{get16(from, at)} << 16 | get16(from, at + 2); }
 
@@ -42,7 +44,7 @@ inline void put16(std::byte* at, std::uint32_t v) { put8(at, v >> 8), put8(at + 
 inline void put24(std::byte* at, std::uint32_t v) { put8(at, v >> 16), put16(at + 1, v); }
 inline void put32(std::byte* at, std::uint32_t v) { put16(at, v >> 16), put16(at + 2, v); }
 
-inline constexpr std::uint32_t id_mask = 0x7fffffff;             // the reserved bit is ignored (RFC 9113 4.1)
-inline constexpr std::int64_t window_max = 0x7fffffff;           // RFC 9113 6.9.1
+inline constexpr std::uint32_t id_mask = 0x7fffffff;    // the reserved bit is ignored (RFC 9113 4.1)
+inline constexpr std::int64_t window_max = 0x7fffffff;  // RFC 9113 6.9.1
 
 }  // namespace sallyport::http2

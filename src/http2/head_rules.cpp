@@ -62,7 +62,7 @@ bool is_blank(char c) { return c == ' ' || c == '\t'; }
 bool bytes_are_valid(const field& f) {
   const auto name = f.name.starts_with(':') ? f.name.substr(1) : f.name;
   if (name.empty() || !all_of(name, name_bytes) || !all_of(f.value, value_bytes)) return false;
-  return f.value.empty() || !(is_blank(f.value.front()) || is_blank(f.value.back()));   // RFC 9113 8.2.1
+  return f.value.empty() || !(is_blank(f.value.front()) || is_blank(f.value.back()));  // RFC 9113 8.2.1
 }
 
 bool is_pseudo(known id) { return id >= known::authority && id <= known::pseudo_unknown; }
@@ -90,7 +90,7 @@ bool read_content_length(const field& f, std::int64_t& value) {
 }
 
 struct seen {
-  unsigned pseudo = 0;   // bit per known::
+  unsigned pseudo = 0;  // bit per known::
   bool regular = false;
   std::string_view host;
   bool has_host = false, has_content_type = false;
@@ -105,7 +105,7 @@ bool read_pseudo(const field& f, seen& so_far, request_head& head) {
     case known::scheme: head.scheme = f.value; return f.value == "http" || f.value == "https";
     case known::authority: head.authority = f.value; return all_of(f.value, authority_bytes);
     case known::path: head.path = f.value; return !f.value.empty() && all_of(f.value, path_bytes);
-    default: return false;   // :status, :protocol (not offered) and what is unknown
+    default: return false;  // :status, :protocol (not offered) and what is unknown
   }
 }
 
@@ -166,7 +166,8 @@ bool read_response_head(const std::vector<field>& fields, response_head& head) {
       continue;
     }
     std::int64_t status = 0;
-    if (regular || f.id != known::status || head.status || f.value.size() != 3 || !read_number(f.value, status) || status < 100) return false;
+    if (regular || f.id != known::status || head.status || f.value.size() != 3 || !read_number(f.value, status) || status < 100)
+      return false;
     head.status = static_cast<std::uint32_t>(status);
   }
   return head.status != 0;

@@ -1,5 +1,5 @@
-// HPACK (RFC 7541) behind two small classes. The decoder is nghttp2's; the encoder is ours, because it must decide what enters a table that all clients share.
-// Both belong to one end of one connection. No I/O, no clock.
+// HPACK (RFC 7541) behind two small classes. The decoder is nghttp2's; the encoder is ours, because it must decide what enters a table that
+// all clients share. Both belong to one end of one connection. No I/O, no clock.
 #pragma once
 
 #include <sallyport/core/result.hpp>
@@ -21,15 +21,17 @@ class hpack_decoder {
  public:
   hpack_decoder();
   enum class verdict { ok, too_large, malformed };
-  // Decodes a whole block. too_large: over the limits; the table is right all the same, and the fields that fitted are there. malformed: COMPRESSION_ERROR.
+  // Decodes a whole block. too_large: over the limits; the table is right all the same, and the fields that fitted are there. malformed:
+  // COMPRESSION_ERROR.
   verdict decode(core::bytes block, const limits& within, decoded_block& into);
 
  private:
   std::unique_ptr<nghttp2_hd_inflater, void (*)(nghttp2_hd_inflater*)> inflater_;
 };
 
-// Literals and the static table; with a table, six fields of a gRPC request are entered: `:authority`, `:path`, `content-type`, `user-agent`, `te` and
-// `grpc-accept-encoding`. Everything else never is, so that no client can thrash the table of all (passage, HPACK). No Huffman: it costs more than it saves here.
+// Literals and the static table; with a table, six fields of a gRPC request are entered: `:authority`, `:path`, `content-type`,
+// `user-agent`, `te` and `grpc-accept-encoding`. Everything else never is, so that no client can thrash the table of all (passage, HPACK).
+// No Huffman: it costs more than it saves here.
 class hpack_encoder {
  public:
   enum class table { none, shared };
@@ -37,7 +39,8 @@ class hpack_encoder {
 
   // The peer's SETTINGS_HEADER_TABLE_SIZE; in force from the next block on, which says so (RFC 7541 4.2).
   void limit_table(std::uint32_t bytes);
-  // At most this many bytes are appended to `to`: the sum of names and values, and 16 a field. True: the block changes the peer's table, so it must be sent.
+  // At most this many bytes are appended to `to`: the sum of names and values, and 16 a field. True: the block changes the peer's table, so
+  // it must be sent.
   bool encode(const std::vector<field>& fields, buffer& to);
 
  private:
@@ -45,7 +48,7 @@ class hpack_encoder {
     known id;
     std::string value;
     std::size_t name_bytes;
-    std::size_t size() const { return name_bytes + value.size() + 32; }   // RFC 7541 4.1
+    std::size_t size() const { return name_bytes + value.size() + 32; }  // RFC 7541 4.1
   };
   unsigned char* put(unsigned char* at, const field& f);
   bool find(const field& f, std::uint32_t& index) const;
@@ -54,9 +57,9 @@ class hpack_encoder {
 
   static constexpr std::uint32_t own_max_bytes = 4096;
   table kind_;
-  std::deque<entry> entries_;   // newest first
+  std::deque<entry> entries_;  // newest first
   std::size_t used_ = 0, max_ = own_max_bytes;
-  std::size_t lowest_ = own_max_bytes;   // the lowest limit since the last block
+  std::size_t lowest_ = own_max_bytes;  // the lowest limit since the last block
   bool announce_ = false, started_ = false, changed_ = false;
 };
 

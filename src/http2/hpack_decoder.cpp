@@ -57,7 +57,7 @@ hpack_decoder::verdict hpack_decoder::decode(core::bytes block, const limits& wi
       nghttp2_hd_inflate_end_headers(inflater_.get());
       return fits ? verdict::ok : verdict::too_large;
     }
-    if (!(flags & NGHTTP2_HD_INFLATE_EMIT) && left == 0) return verdict::malformed;   // the block ends inside a field
+    if (!(flags & NGHTTP2_HD_INFLATE_EMIT) && left == 0) return verdict::malformed;  // the block ends inside a field
   }
 }
 

@@ -77,12 +77,12 @@ unsigned char* put_literal(unsigned char* at, unsigned char first, unsigned bits
 }
 
 constexpr std::size_t static_entries = 61;
-constexpr std::size_t overhead_bytes = 16;   // a first byte and two lengths of at most five bytes each
+constexpr std::size_t overhead_bytes = 16;  // a first byte and two lengths of at most five bytes each
 
 }  // namespace
 
 void hpack_encoder::limit_table(std::uint32_t bytes) {
-  if (kind_ == table::none) return;   // announced as empty with the first block: no limit is lower
+  if (kind_ == table::none) return;  // announced as empty with the first block: no limit is lower
   max_ = bytes < own_max_bytes ? bytes : own_max_bytes;
   lowest_ = max_ < lowest_ ? max_ : lowest_;
   announce_ = true;
@@ -94,7 +94,7 @@ bool hpack_encoder::encode(const std::vector<field>& fields, buffer& to) {
   for (const auto& f : fields) most += f.name.size() + f.value.size() + overhead_bytes;
   auto* const begin = reinterpret_cast<unsigned char*>(to.room(most));
   auto* at = begin;
-  if (kind_ == table::none && !started_) *at++ = 0x20;   // a table of no bytes, for good: the peer may free its own
+  if (kind_ == table::none && !started_) *at++ = 0x20;  // a table of no bytes, for good: the peer may free its own
   changed_ = announce_ || !started_;
   if (announce_) {
     // Two limits since the last block, a lower and a higher one: both are said (RFC 7541 4.2).
@@ -115,7 +115,7 @@ unsigned char* hpack_encoder::put(unsigned char* at, const field& f) {
   if (kind_ == table::none || !is_entered(f.id)) return put_literal(at, 0x00, 4, f);
   std::uint32_t index = 0;
   if (find(f, index)) return put_integer(at, 0x80, 7, index);
-  if (f.name.size() + f.value.size() + 32 > max_ / 2) return put_literal(at, 0x00, 4, f);   // would push out nearly all others
+  if (f.name.size() + f.value.size() + 32 > max_ / 2) return put_literal(at, 0x00, 4, f);  // would push out nearly all others
   at = put_literal(at, 0x40, 6, f);
   enter(f);
   return at;

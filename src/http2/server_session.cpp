@@ -11,7 +11,6 @@ namespace sallyport::http2 {
 namespace {
 
 constexpr double refused_rate = 10;
-constexpr auto gentle_stop = std::chrono::milliseconds(100);   // passage 12
 
 }  // namespace
 
@@ -31,8 +30,10 @@ void server_session::on_headers(std::uint32_t id, bool end, bool too_large) {
   if (id <= highest_peer_id_) {
     if (auto* s = find(id)) return too_large ? stream_error(id, s, code::protocol_error) : trailers(*s, end);
     const auto why = closed_->of(id);
-    if (why == closed_ids::state::skipped) fail(code::protocol_error, "a stream with a lower number than the last");   // RFC 9113 5.1.1
-    else if (why == closed_ids::state::ended) fail(code::stream_closed, "HEADERS on a closed stream");
+    if (why == closed_ids::state::skipped)
+      fail(code::protocol_error, "a stream with a lower number than the last");  // RFC 9113 5.1.1
+    else if (why == closed_ids::state::ended)
+      fail(code::stream_closed, "HEADERS on a closed stream");
     return;
   }
   highest_peer_id_ = id;
@@ -40,7 +41,7 @@ void server_session::on_headers(std::uint32_t id, bool end, bool too_large) {
   // After our GOAWAY: inflated, dropped, its DATA credited (passage 7).
   if (id > last_accepted_id_) return closed_->close(id, closed_ids::state::reset);
   if (open_streams() >= limits_.streams) {
-    write_rst(id, code::refused_stream);   // certainly not processed: the client may send it again
+    write_rst(id, code::refused_stream);  // certainly not processed: the client may send it again
     closed_->close(id, closed_ids::state::reset);
     events_.limit_reached(limit::streams);
     if (!refused_.take(now_)) exceed(limit::streams_refused, "too many streams");
@@ -72,7 +73,7 @@ void server_session::trailers(stream& s, bool end) {
 }
 
 void server_session::count_oversize() {
-  constexpr std::uint32_t bearable = 3;   // within a minute (passage 6)
+  constexpr std::uint32_t bearable = 3;  // within a minute (passage 6)
   if (oversize_ == 0 || now_ - oversize_since_ > std::chrono::minutes(1)) {
     oversize_ = 0;
     oversize_since_ = now_;
@@ -81,7 +82,7 @@ void server_session::count_oversize() {
   if (++oversize_ >= bearable) fail(code::enhance_your_calm, "header lists over the limit");
 }
 
-void server_session::on_goaway(std::uint32_t, code) {}   // a client that leaves still gets its answers
+void server_session::on_goaway(std::uint32_t, code) {}  // a client that leaves still gets its answers
 
 void server_session::on_reset_budget_spent() { exceed(limit::resets, "too many resets"); }
 
@@ -104,9 +105,12 @@ void server_session::send_trailers(stream& on, const std::vector<field>& fields)
 
 void server_session::stop_request(stream& on, stop how) {
   on.stops_gently = how == stop::gently;
-  if (on.waiting) on.reset_waits = true;
-  else if (on.stops_gently) stop_gently(on);
-  else stopped_.push_back(on.id);
+  if (on.waiting)
+    on.reset_waits = true;
+  else if (on.stops_gently)
+    stop_gently(on);
+  else
+    stopped_.push_back(on.id);
 }
 
 void server_session::before_output() {
@@ -116,8 +120,9 @@ void server_session::before_output() {
 }
 
 void server_session::sweep(time_point now) {
-  for_each_stream([this, now](stream& s) {
-    if (s.flush && s.flush < flushes_ && now - s.stops_since >= gentle_stop) reset(s, code::no_error);
+  now_ = now;
+  for_each_stream([this](stream& s) {
+    if (may_stop(s)) reset(s, code::no_error);
   });
 }
 

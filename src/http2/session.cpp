@@ -13,7 +13,7 @@
 namespace sallyport::http2 {
 namespace {
 
-constexpr double ping_rate = 1, pings_saved_max = 1000;   // passage 5
+constexpr double ping_rate = 1, pings_saved_max = 1000;  // passage 5
 constexpr double settings_rate = 2, unknown_frames_rate = 20;
 
 std::size_t slot_of(std::uint32_t id, std::size_t size) { return (id >> 1) & (size - 1); }
@@ -29,9 +29,19 @@ bool token_bucket::take(time_point now) {
 }
 
 session::session(side role, const limits& within, buffer_pool& pool, decoded_block& scratch, session_events& events, time_point now)
-    : limits_(within), events_(events), out_(pool), now_(now), resets_(within.resets, within.resets_per_second),
-      closed_(std::make_unique<closed_ids>()), role_(role), scratch_(scratch), decoder_(std::make_unique<hpack_decoder>()), pings_(within.pings, ping_rate),
-      settings_(within.settings, settings_rate), unknown_frames_(within.unknown_frames, unknown_frames_rate), last_frame_(now) {}
+    : limits_(within),
+      events_(events),
+      out_(pool),
+      now_(now),
+      resets_(within.resets, within.resets_per_second),
+      closed_(std::make_unique<closed_ids>()),
+      role_(role),
+      scratch_(scratch),
+      decoder_(std::make_unique<hpack_decoder>()),
+      pings_(within.pings, ping_rate),
+      settings_(within.settings, settings_rate),
+      unknown_frames_(within.unknown_frames, unknown_frames_rate),
+      last_frame_(now) {}
 
 session::~session() = default;
 
@@ -106,8 +116,10 @@ std::byte* session::frame(std::size_t payload, std::uint8_t type, std::uint8_t f
   put8(at + 4, flags);
   put32(at + 5, id);
   out_.commit(frame_header_bytes + payload);
-  if (type == data_frame) ++data_sent_;
-  else control_bytes_ += frame_header_bytes + payload;
+  if (type == data_frame)
+    ++data_sent_;
+  else
+    control_bytes_ += frame_header_bytes + payload;
   if (type == data_frame || type == headers_frame) pings_.save(1, pings_saved_max);
   return at + frame_header_bytes;
 }
@@ -154,7 +166,7 @@ void session::write_rst(std::uint32_t id, code why) { put32(frame(4, rst_stream_
 void session::write_window_update(std::uint32_t id, std::uint32_t bytes) { put32(frame(4, window_update_frame, no_flags, id), bytes); }
 
 void session::write_goaway(std::uint32_t last_id, code why, std::string_view reason) {
-  goaway_id_ = std::min(goaway_id_, last_id);   // RFC 9113 6.8: must not increase
+  goaway_id_ = std::min(goaway_id_, last_id);  // RFC 9113 6.8: must not increase
   auto* at = frame(8 + reason.size(), goaway_frame, no_flags, 0);
   put32(at, goaway_id_);
   put32(at + 4, static_cast<std::uint32_t>(why));
@@ -259,6 +271,11 @@ void session::end_stream_now(stream& s) {
 void session::stop_gently(stream& s) {
   s.flush = flushes_;
   s.stops_since = now_;
+}
+
+bool session::may_stop(const stream& s) const {
+  constexpr auto moment = std::chrono::milliseconds(100);
+  return s.flush && s.flush < flushes_ && now_ - s.stops_since >= moment;
 }
 
 void session::credit(stream& on, std::size_t bytes) {

@@ -64,7 +64,7 @@ void session::receive(core::bytes in, time_point now) {
 core::bytes session::take_preface(core::bytes in) {
   const auto n = std::min(in.size(), client_preface.size() - preface_seen_);
   if (std::memcmp(in.data(), client_preface.data() + preface_seen_, n) != 0) {
-    fail(code::protocol_error, "no HTTP/2 preface");   // RFC 9113 3.4
+    fail(code::protocol_error, "no HTTP/2 preface");  // RFC 9113 3.4
     return {};
   }
   preface_seen_ += n;
@@ -76,9 +76,12 @@ bool session::take_header(core::bytes header) {
   const auto type = get8(header, 3);
   const auto id = get32(header, 5) & id_mask;
   last_frame_ = now_;
-  if (get24(header, 0) > frame_max_bytes) fail(code::frame_size_error, "frame over SETTINGS_MAX_FRAME_SIZE");   // RFC 9113 4.2
-  else if (!settings_seen_ && type != settings_frame) fail(code::protocol_error, "the first frame is not SETTINGS");
-  else if (block_id_ && (type != continuation_frame || id != block_id_)) fail(code::protocol_error, "a frame inside a header block");
+  if (get24(header, 0) > frame_max_bytes)
+    fail(code::frame_size_error, "frame over SETTINGS_MAX_FRAME_SIZE");  // RFC 9113 4.2
+  else if (!settings_seen_ && type != settings_frame)
+    fail(code::protocol_error, "the first frame is not SETTINGS");
+  else if (block_id_ && (type != continuation_frame || id != block_id_))
+    fail(code::protocol_error, "a frame inside a header block");
   return !failed_;
 }
 
@@ -89,12 +92,13 @@ void session::handle(std::uint8_t type, std::uint8_t flags, std::uint32_t id, co
     case priority_frame: return handle_priority(id, payload);
     case rst_stream_frame: return handle_rst(id, payload);
     case settings_frame: return handle_settings(flags, id, payload);
-    case push_promise_frame: return fail(code::protocol_error, "PUSH_PROMISE");   // RFC 9113 8.4: a client must not, and a server was told not to
+    case push_promise_frame:
+      return fail(code::protocol_error, "PUSH_PROMISE");  // RFC 9113 8.4: a client must not, and a server was told not to
     case ping_frame: return handle_ping(flags, id, payload);
     case goaway_frame: return handle_goaway(id, payload);
     case window_update_frame: return handle_window_update(id, payload);
     case continuation_frame: return handle_continuation(flags, id, payload);
-    default:   // ignored (RFC 9113 5.5), but not without end
+    default:  // ignored (RFC 9113 5.5), but not without end
       if (role_ == side::server && !unknown_frames_.take(now_)) exceed(limit::unknown_frames, "too many unknown frames");
   }
 }
@@ -145,8 +149,10 @@ void session::handle_data_frame(std::uint8_t flags, std::uint32_t id, std::size_
   }
   data_ends_ = (flags & end_stream) != 0;
   // A frame that brings nothing costs its sender nothing (attacks H08).
-  if (content || data_ends_) empty_data_ = 0;
-  else if (role_ == side::server && ++empty_data_ > limits_.empty_data) return exceed(limit::empty_data, "too many empty DATA frames");
+  if (content || data_ends_)
+    empty_data_ = 0;
+  else if (role_ == side::server && ++empty_data_ > limits_.empty_data)
+    return exceed(limit::empty_data, "too many empty DATA frames");
   if (s && !content_fits(*s, content, data_ends_)) {
     stream_error(id, s, code::protocol_error);
     s = nullptr;
@@ -177,10 +183,10 @@ void session::data_payload(core::bytes payload, bool last) {
   if (end && !take_end(*s)) return;
   if (!s->owner) {
     // Refused or answered already: what still comes is credited, and a client that goes on is told to stop (passage 12).
-    if (role_ == side::server && s->flush && s->flush < flushes_ && !data_ends_) return reset(*s, code::no_error);
+    if (role_ == side::server && !data_ends_ && may_stop(*s)) return reset(*s, code::no_error);
     credit(*s, payload.size());
-  }
-  else if (!payload.empty() || end) events_.data(*s, payload, end);
+  } else if (!payload.empty() || end)
+    events_.data(*s, payload, end);
   if (end && s->remote_ended) finish_if_done(*s);
 }
 
@@ -245,7 +251,8 @@ void session::handle_priority(std::uint32_t id, core::bytes payload) {
   if (id == 0) return fail(code::protocol_error, "PRIORITY on stream 0");
   if (payload.size() != 5) return fail(code::frame_size_error, "PRIORITY of a wrong length");
   if ((get32(payload, 0) & id_mask) == id) return fail(code::protocol_error, "a stream that depends on itself");
-  if (role_ == side::server && ++priorities_ > limits_.priorities + 2 * streams_opened_) exceed(limit::priorities, "too many PRIORITY frames");
+  if (role_ == side::server && ++priorities_ > limits_.priorities + 2 * streams_opened_)
+    exceed(limit::priorities, "too many PRIORITY frames");
 }
 
 void session::handle_rst(std::uint32_t id, core::bytes payload) {
@@ -280,7 +287,7 @@ void session::handle_settings(std::uint8_t flags, std::uint32_t id, core::bytes 
   on_settings();
 }
 
-void session::handle_setting(std::uint16_t id, std::uint32_t value) {   // RFC 9113 6.5.2
+void session::handle_setting(std::uint16_t id, std::uint32_t value) {  // RFC 9113 6.5.2
   switch (id) {
     case header_table_size: return encoder_->limit_table(value);
     case enable_push:
@@ -293,7 +300,7 @@ void session::handle_setting(std::uint16_t id, std::uint32_t value) {   // RFC 9
     case max_frame_size:
       if (value < frame_max_bytes || value > 0xffffff) fail(code::protocol_error, "SETTINGS_MAX_FRAME_SIZE");
       return;
-    default: return;   // ignored, as grpc-core's 0xfe03 (RFC 9113 6.5.2)
+    default: return;  // ignored, as grpc-core's 0xfe03 (RFC 9113 6.5.2)
   }
 }
 
@@ -301,9 +308,11 @@ void session::change_initial_window(std::uint32_t value) {
   const auto change = static_cast<std::int64_t>(value) - peer_initial_window_;
   peer_initial_window_ = value;
   for_each_stream([this, change](stream& s) {
-    s.send_window += change;   // may become negative (RFC 9113 6.9.2)
-    if (s.send_window > window_max) fail(code::flow_control_error, "SETTINGS_INITIAL_WINDOW_SIZE");
-    else if (s.send_window > 0 && s.waiting) queue(s);
+    s.send_window += change;  // may become negative (RFC 9113 6.9.2)
+    if (s.send_window > window_max)
+      fail(code::flow_control_error, "SETTINGS_INITIAL_WINDOW_SIZE");
+    else if (s.send_window > 0 && s.waiting)
+      queue(s);
   });
 }
 
@@ -317,7 +326,7 @@ void session::handle_ping(std::uint8_t flags, std::uint32_t id, core::bytes payl
     events_.ping_answered();
     return;
   }
-  if (!pings_.take(now_)) return exceed(limit::pings, "too_many_pings");   // passage 5; the words that grpc clients know
+  if (!pings_.take(now_)) return exceed(limit::pings, "too_many_pings");  // passage 5; the words that grpc clients know
   write_ping(opaque, true);
 }
 
@@ -335,7 +344,7 @@ void session::handle_window_update(std::uint32_t id, core::bytes payload) {
   }
   if (is_idle(id)) return fail(code::protocol_error, "WINDOW_UPDATE on an idle stream");
   auto* s = find(id);
-  if (!s) return;   // late
+  if (!s) return;  // late
   if (more == 0) return stream_error(id, s, code::protocol_error);
   s->send_window += more;
   if (s->send_window > window_max) return stream_error(id, s, code::flow_control_error);

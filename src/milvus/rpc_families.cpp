@@ -6,6 +6,8 @@
 // because they name roles.
 #include <sallyport/milvus/service.hpp>
 
+#include "families.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -14,8 +16,6 @@ namespace sallyport::milvus {
 namespace {
 
 constexpr std::string_view own_service = "milvus.proto.milvus.MilvusService";
-
-enum class family { users, roles, privileges, privilege_groups, tags, rbac_backup, row_policies };
 
 struct entry {
   std::string_view method;
@@ -90,8 +90,14 @@ disposition classify(std::string_view path) {
 std::string_view refusal_text(std::string_view path) {
   const entry* known = find(split(path));
   if (!known) return "this call is not managed here";
-  switch (known->belongs) {
-    case family::users: return "users are managed here under /milvus.proto.milvus.MilvusService only: use a client of Milvus 2.3 or newer";
+  if (known->belongs == family::users)
+    return "users are managed here under /milvus.proto.milvus.MilvusService only: use a client of Milvus 2.3 or newer";
+  return instead_of(known->belongs);
+}
+
+std::string_view instead_of(family refused) {
+  switch (refused) {
+    case family::users: return "users are managed here by the user calls only: create, update, delete, list and select";
     case family::roles: return "roles are not managed here yet: a user's roles are set at the server, by the command sallyport user";
     case family::privileges:
       return "privileges are not managed here yet: a user's rights follow from its roles, which are set at the server, by the command "

@@ -1,4 +1,4 @@
-#include "call.hpp"
+#include "grpc_calls.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,12 +9,15 @@ namespace {
 
 struct handler {
   std::string_view method;
-  void (*run)(call&, std::string_view);
+  void (*run)(const call&, std::string_view, grpc_answer);
 };
 
 constexpr std::array handlers{
-    handler{"CreateCredential", create_user}, handler{"UpdateCredential", update_user}, handler{"DeleteCredential", drop_user},
-    handler{"ListCredUsers", list_users},     handler{"SelectUser", select_user},
+    handler{"CreateCredential", create_credential},
+    handler{"UpdateCredential", update_credential},
+    handler{"DeleteCredential", delete_credential},
+    handler{"ListCredUsers", list_cred_users},
+    handler{"SelectUser", select_user},
 };
 
 }  // namespace
@@ -28,14 +31,14 @@ void service::call(std::string_view path, const auth::permit& caller, core::byte
   if (!caller.user()) return done(refused(grpc::unauthenticated, "missing authorization in header"));
   auto message = deframe(body);
   if (auto* why = std::get_if<reply>(&message)) return done(std::move(*why));
-  milvus::call under_way{*this, settings_, store_, log_, caller, std::move(done)};
-  at->run(under_way, std::get<std::string_view>(message));
+  const milvus::call under_way{*this, settings_, store_, log_, caller};
+  at->run(under_way, std::get<std::string_view>(message), std::move(done));
 }
 
-std::optional<reply> denied(const call& c, std::string_view privilege, std::optional<std::string_view> own) {
+std::optional<refusal> denied(const call& c, std::string_view privilege, std::optional<std::string_view> own) {
   if (c.caller.administrator()) return {};
   if (own && *own == c.caller.user_name()) return {};
-  return refused(grpc::permission_denied, std::string(privilege) + ": permission deny to " + std::string(c.caller.user_name()));
+  return refusal{grpc::permission_denied, std::string(privilege) + ": permission deny to " + std::string(c.caller.user_name())};
 }
 
 }  // namespace sallyport::milvus

@@ -77,16 +77,16 @@ reply malformed() { return refused(grpc::internal, "grpc: error unmarshalling re
 
 reply not_utf8() { return refused(grpc::internal, "grpc: error unmarshalling request: string field contains invalid UTF-8"); }
 
-void fault_status::fill(wire::Status& out) const {
-  out.set_error_code(error_code);
-  out.set_code(code);
-  out.set_reason(reason);
-  if (detailed) out.set_detail(reason);
+void fill(wire::Status& out, const fault_status& fault) {
+  out.set_error_code(fault.error_code);
+  out.set_code(fault.code);
+  out.set_reason(fault.reason);
+  if (fault.detailed) out.set_detail(fault.reason);
 }
 
 reply status_reply(const fault_status& fault) {
   wire::Status status;
-  fault.fill(status);
+  fill(status, fault);
   return framed(status);
 }
 

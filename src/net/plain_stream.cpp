@@ -93,6 +93,15 @@ bool plain_stream::has_input() {
   return ::recv(socket_.native_handle(), &one, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EINTR);
 }
 
+// With nothing to linger for, closing is a reset. Shutting down before that would be an end in good order.
+void plain_stream::reset() noexcept {
+  if (!dead_) dead_ = asio::error::operation_aborted;
+  outbox_.clear();
+  error_code ignored;
+  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  socket_.close(ignored);
+}
+
 void plain_stream::abort() noexcept {
   if (!dead_) dead_ = asio::error::operation_aborted;
   outbox_.clear();

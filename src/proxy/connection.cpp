@@ -1,7 +1,5 @@
 #include "connection.hpp"
 
-#include "exchange.hpp"
-
 #include <sallyport/core/deadline.hpp>
 #include <sallyport/net/plain_stream.hpp>
 
@@ -9,17 +7,25 @@ namespace sallyport::proxy {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr std::int64_t connection_window_bytes = 16 * 1024 * 1024;   // passage 20
-constexpr auto linger_time = 2s;              // passage 7: a TCP reset would destroy the answers on their way
-constexpr auto goaway_round_trip = 1s;   // the second GOAWAY follows the PING's answer, or this
-constexpr auto settings_wait = 10s;      // attacks H25
+constexpr auto linger_time = 2s;  // passage 7: a TCP reset would destroy the answers on their way
 
-exchange* exchange_of(http2::stream& on) { return static_cast<exchange*>(on.owner); }
+// The words of over() and ours, as the metrics have them.
+telemetry::connection_end end_of(std::string_view cause) {
+  for (std::size_t i = 0; i < telemetry::words<telemetry::connection_end>.size(); ++i)
+    if (telemetry::words<telemetry::connection_end>[i] == cause) return static_cast<telemetry::connection_end>(i);
+  return telemetry::connection_end::other;
+}
 
 }  // namespace
 
 connection::connection(context& around, const listener_context& door, net::accepted from)
-    : around_(around), door_(door), peer_(from.peer), source_(peer_.endpoint.address().to_string()), place_(std::move(from.place)), writable_(around.executor), accepted_(core::clock::now()), last_stream_(accepted_) {
+    : around_(around),
+      door_(door),
+      peer_(from.peer),
+      source_(peer_.endpoint.address().to_string()),
+      place_(std::move(from.place)),
+      wanted_(around.executor),
+      accepted_(core::clock::now()) {
   if (door.trust) {
     auto session = std::make_unique<tls::session>(std::move(from.socket), door.trust, around.bench);
     tls_ = session.get();
@@ -36,12 +42,13 @@ core::task<void> connection::run() {
   if (co_await pass_door_1()) {
     pump_.emplace(around_.turn, around_.tasks, *stream_, *this);
     pump_->keep = self;
-    if (tls_ && tls_->parameters().alpn == "h2") start_session({});
+    if (tls_ && tls_->parameters().alpn == "h2") speak(speak_http2(*this), {});
+    if (tls_ && tls_->parameters().alpn == "http/1.1") speak(speak_http1(*this), {});
     co_await read();
-    end_exchanges();
+    if (talk_) talk_->end_exchanges();
     pump_->flush();
+    around_.counts.count(end_of(cause_));
     around_.log.debug("connection_closed", {{"peer", peer_.text()}, {"cause", cause_}, {"listener", door_.settings.address.name}});
-
   }
   stream_->abort();
   place_.release();
@@ -57,6 +64,7 @@ core::task<bool> connection::pass_door_1() {
       if (done.error() != core::asio::error::timed_out) co_await linger();
       co_return false;
     }
+    around_.counts.count(telemetry::handshake_result::ok);
     identity_ = tls_->identity();
   }
   place_.handshake_done();
@@ -80,16 +88,26 @@ core::task<core::result<core::progress>> connection::read_and_discard() {
 }
 
 void connection::handshake_failed(core::error_code why) {
-  if (why == tls::errc::not_tls) return forgot_tls();
   const auto& failure = tls_->failure();
-  if (why == core::asio::error::timed_out) log_handshake_failure("handshake timed out");
-  else log_handshake_failure(failure.reason.empty() ? why.message() : failure.reason);
+  const bool late = why == core::asio::error::timed_out;
+  around_.counts.count(late ? telemetry::handshake_result::timed_out : failure.result);
+  if (why == tls::errc::not_tls) return forgot_tls();
+  if (late)
+    log_handshake_failure("handshake timed out");
+  else
+    log_handshake_failure(failure.reason.empty() ? why.message() : failure.reason);
 }
 
 void connection::log_handshake_failure(std::string_view reason) {
   const auto& failure = tls_->failure();
-  around_.log.info("handshake_failed", {{"reason", reason}, {"depth", failure.depth.value_or(-1)}, {"subject", failure.subject}, {"serial", failure.serial},
-                                        {"sni", failure.sni}, {"version", failure.version}, {"openssl", failure.openssl}, {"peer", peer_.text()},
+  around_.log.info("handshake_failed", {{"reason", reason},
+                                        {"depth", failure.depth.value_or(-1)},
+                                        {"subject", failure.subject},
+                                        {"serial", failure.serial},
+                                        {"sni", failure.sni},
+                                        {"version", failure.version},
+                                        {"openssl", failure.openssl},
+                                        {"peer", peer_.text()},
                                         {"listener", door_.settings.address.name}});
 }
 
@@ -102,117 +120,99 @@ void connection::forgot_tls() {
 
 core::task<void> connection::read() {
   while (!aborted_) {
+    if (!may_read()) co_await until_may_read();  // a coroutine of its own costs as much as a small request
+    if (aborted_) co_return;
     const auto got = co_await stream_->receive(*this);
     if (!got) {
       if (!closing_ && got.error() != core::asio::error::operation_aborted) cause_ = "connection_broken";
       co_return;
     }
-    if (*got == core::progress::ended) co_return;
-    // Passage 21: acknowledgements, resets, refusals and heads have no window; a client that does not take them is not read from.
-    while (session_ && session_->control_is_high() && pump_->blocked() && !aborted_) {
-      writable_.expires_at(core::timer::time_point::max());
-      co_await writable_.async_wait(core::await);
-    }
+    if (*got != core::progress::ended) continue;
+    if (!talk_ || closing_) co_return;
+    // It sends no more; what it asked for may still be answered.
+    input_ended_ = true;
+    talk_->client_ended();
+    mark();
+    while (!aborted_) co_await until_may_read();
+    co_return;
+  }
+}
+
+// Passage 21, and HTTP/1.1, which has no windows: a client is not read from while what it sends has no room. At the end of its input this
+// waits until its answers have left.
+bool connection::may_read() const {
+  if (aborted_ || !talk_) return true;
+  return !input_ended_ && (closing_ || talk_->wants_input(pump_->blocked()));
+}
+
+core::task<void> connection::until_may_read() {
+  while (!may_read()) {
+    wanted_.expires_at(core::timer::time_point::max());
+    co_await wanted_.async_wait(core::await);
   }
 }
 
 void connection::received(core::bytes in) {
-  if (closing_ || aborted_) return;   // read and discarded, so that our last words arrive
-  if (session_) {
-    session_->receive(in, core::clock::now());
-    if (session_->failed()) {
-      cause_ = "protocol_error";
-      around_.log.info("connection_failed", {{"code", name_of(session_->failure())}, {"reason", session_->failure_reason()}, {"peer", peer_.text()},
-                                             {"listener", door_.settings.address.name}});
-      end_exchanges();
-      close_gracefully();
-    }
-    if (session_->has_output()) pump_->mark();
-    return;
+  if (closing_ || aborted_) return;  // read and discarded, so that our last words arrive
+  if (talk_) {
+    talk_->receive(in, core::clock::now());
+    if (talk_->has_output()) mark();
+    return end_if_over();
   }
   opening_.insert(opening_.end(), in.begin(), in.end());
-  switch (const auto kind = look_at(opening_)) {
-    case opening::undecided: return;
-    case opening::http2: {
-      const auto first = std::move(opening_);
-      return start_session(first);
-    }
-    default: return wrong_protocol(kind);
-  }
+  const auto kind = look_at(opening_);
+  if (kind == opening::undecided) return;
+  const auto first = std::move(opening_);
+  if (kind == opening::http2)
+    speak(speak_http2(*this), first);
+  else if (kind == opening::http1)
+    speak(speak_http1(*this), first);
+  else
+    wrong_protocol(kind);
 }
 
-void connection::start_session(core::bytes first) {
-  const auto now = core::clock::now();
-  session_.emplace(around_.within.http2, around_.buffers, around_.scratch, *this, now);
-  pump_->mark();
+void connection::speak(std::unique_ptr<conversation> in, core::bytes first) {
+  talk_ = std::move(in);
+  mark();
   if (!first.empty()) received(first);
 }
 
 void connection::wrong_protocol(opening kind) {
   cause_ = "wrong_protocol";
-  around_.log.info("wrong_protocol", {{"seen", name_of(kind)}, {"expected", "http2"}, {"peer", peer_.text()}, {"listener", door_.settings.address.name}});
-  if (kind == opening::http1) {
-    const auto words = words_for_http1();
-    (void)stream_->write(std::as_bytes(std::span(words)));
-  }
+  around_.log.info("wrong_protocol",
+                   {{"seen", name_of(kind)}, {"expected", "http"}, {"peer", peer_.text()}, {"listener", door_.settings.address.name}});
   close_gracefully();
 }
 
-// ---- requests
-
-void connection::request_started(http2::stream& on, const http2::request_head& head, bool end) {
-  requested_ = true;
-  if (around_.spare.empty()) {
-    around_.exchanges.push_back(std::make_unique<exchange>());
-    around_.spare.push_back(around_.exchanges.back().get());
-  }
-  auto& begun = *around_.spare.back();
-  around_.spare.pop_back();
-  begun.begin(*this, on, head, end);
-}
-
-void connection::data(http2::stream& on, core::bytes payload, bool end) { exchange_of(on)->request_data(payload, end); }
-
-void connection::sent(http2::stream& on, std::size_t bytes) { exchange_of(on)->response_sent(bytes); }
-
-void connection::closed(http2::stream& on, http2::code, bool) { exchange_of(on)->client_gone(); }
-
-void connection::stream_failed(std::uint32_t id, http2::code why) {
-  around_.log.info("stream_failed", {{"reason", "malformed or out of order"}, {"code", name_of(why)}, {"stream", id}, {"peer", peer_.text()},
-                                     {"listener", door_.settings.address.name}});
-}
-
-void connection::first_permit() {
-  if (std::exchange(permitted_, true)) return;
-  session_->grow_connection_window(connection_window_bytes);
-}
-
-void connection::end_exchanges() {
-  if (!session_) return;
-  session_->for_each_stream([](http2::stream& s) {
-    if (!s.owner) return;
-    auto* const gone = exchange_of(s);
-    s.owner = nullptr;
-    gone->client_gone();
-  });
-}
-
 void connection::users_changed() {
-  if (!session_) return;
-  session_->for_each_stream([](http2::stream& s) {
-    if (s.owner) exchange_of(s)->judge_again();
-  });
+  if (talk_) talk_->users_changed();
 }
 
 // ---- output and the end
 
+void connection::end_if_over() {
+  if (closing_ || !talk_ || talk_->over().empty()) return;
+  cause_ = talk_->over();
+  if (!talk_->complaint().empty())
+    around_.log.info("connection_failed", {{"code", talk_->complaint_code()},
+                                           {"reason", talk_->complaint()},
+                                           {"protocol", talk_->name()},
+                                           {"peer", peer_.text()},
+                                           {"listener", door_.settings.address.name}});
+  talk_->end_exchanges();
+  close_gracefully();
+}
+
 void connection::output_drained() {
-  writable_.cancel();
-  if (session_ && session_->drained() && !closing_) {
-    cause_ = "drained";
-    close_gracefully();
-  }
+  wanted_.cancel();
+  end_if_over();
   if (!closing_ || std::exchange(goodbye_said_, true)) return;
+  linger_until_ = core::clock::now() + linger_time;
+  // Half an answer must not end as a whole one does.
+  if (talk_ && talk_->cut()) {
+    stream_->reset();
+    return abort();
+  }
   around_.tasks.spawn(say_goodbye(shared_from_this()));
 }
 
@@ -224,80 +224,56 @@ void connection::output_failed(core::error_code) {
 // Our last words are queued: they leave, then close_notify; then the client's bytes are read and discarded for up to two seconds.
 void connection::close_gracefully() {
   if (std::exchange(closing_, true)) return;
-  linger_until_ = core::clock::now() + linger_time;
-  pump_->mark();
+  wanted_.cancel();
+  mark();
 }
 
 core::task<void> connection::say_goodbye(std::shared_ptr<connection> self) {
   auto farewell = stream_->close();
   (void)co_await core::with_deadline(std::move(farewell), linger_time);
+  if (input_ended_) abort();
   self.reset();
 }
 
 void connection::abort() noexcept {
   aborted_ = true;
   stream_->abort();
-  writable_.cancel();
+  wanted_.cancel();
 }
 
 void connection::begin_drain() {
-  drain_began_ = core::clock::now();
-  if (!session_) return abort();
-  session_->begin_shutdown();
-  pump_->mark();
-}
-
-void connection::ping_answered() {
-  if (session_->shutdown_announced()) session_->finish_shutdown();
+  if (!talk_) return abort();
+  talk_->begin_drain();
+  mark();
 }
 
 void connection::end_drain() {
-  if (!session_ || closing_) return abort();
-  cause_ = "drain_timed_out";
-  session_->for_each_stream([](http2::stream& s) {
-    if (s.owner) exchange_of(s)->end_with({static_cast<std::uint32_t>(grpc_code::unavailable), "shutting down", "drain_timed_out"});
-  });
-  close_gracefully();
+  if (!talk_ || closing_) return abort();
+  talk_->end_drain();
+  end_if_over();
 }
 
 void connection::sweep(core::clock::time_point now) {
-  if (closing_) {
+  if (goodbye_said_) {
     if (now >= linger_until_) abort();
     return;
   }
-  if (!pump_) return;   // the handshake has its own deadline
+  if (!pump_) return;  // the handshake has its own deadline
   const auto& within = around_.within;
   if (pump_->blocked() && now - pump_->last_progress(now) >= within.write_stall) {
     cause_ = "write_stalled";
     around_.log.info("connection_failed", {{"reason", "write stalled"}, {"peer", peer_.text()}, {"listener", door_.settings.address.name}});
-    end_exchanges();
+    if (talk_) talk_->end_exchanges();
     return abort();
   }
-  if (!session_) {
+  if (closing_) return;  // the last bytes have the time that they need, as long as they move
+  if (!talk_) {
     if (now - accepted_ >= within.first_request) abort();
     return;
   }
-  session_->sweep(now);
-  if (session_->has_output()) pump_->mark();
-  if (session_->open_streams()) last_stream_ = now;
-  if (session_->shutdown_announced() && now - drain_began_ >= goaway_round_trip) {
-    session_->finish_shutdown();
-    pump_->mark();
-  }
-  if (!session_->settings_acknowledged() && now - accepted_ >= settings_wait + within.handshake) {
-    cause_ = "settings_timeout";
-    session_->fail(http2::code::settings_timeout, "SETTINGS not acknowledged");
-  } else if (!requested_ && now - accepted_ >= within.first_request) {
-    cause_ = "no_request";
-    session_->fail(http2::code::no_error, "no request");
-  } else if (now - std::max(last_stream_, session_->last_frame()) >= within.idle) {
-    cause_ = "idle";
-    session_->fail(http2::code::no_error, "idle");
-  }
-  if (session_->drained()) cause_ = "drained";
-  else if (!session_->failed()) return;
-  end_exchanges();
-  close_gracefully();
+  talk_->sweep(now);
+  if (talk_->has_output()) mark();
+  end_if_over();
 }
 
 }  // namespace sallyport::proxy

@@ -1,10 +1,12 @@
-// One client's connection: door 1, then requests until it ends. One coroutine reads; events are plain calls; output leaves once a turn.
+// One client's connection: door 1, then a conversation until it ends. One coroutine reads; events are plain calls; output leaves once a
+// turn.
 //
-// Kept alive by its own coroutines; the worker's list only points here. Every wait ends: the handshake by its absolute deadline, a silent connection, a stalled
-// write and a lingering close by the worker's sweep, all of it by `abort`.
+// Kept alive by its own coroutines; the worker's list only points here. Every wait ends: the handshake by its absolute deadline, a silent
+// connection, a stalled write and a lingering close by the worker's sweep, all of it by `abort`.
 #pragma once
 
 #include "context.hpp"
+#include "conversation.hpp"
 #include "first_bytes.hpp"
 
 #include <sallyport/net/output_pump.hpp>
@@ -18,33 +20,35 @@ namespace sallyport::proxy {
 // What the connections of one listener have in common; owned by the worker.
 struct listener_context {
   const listener_settings& settings;
-  std::shared_ptr<const tls::context> trust;   // nullptr: plaintext
-  upstream::pool& backend;
+  std::shared_ptr<const tls::context> trust;  // nullptr: plaintext
+  upstream::opener& grpc;
+  upstream::opener* rest;  // nullptr: what is not gRPC is told so
   upstream::credentials credential;
 };
 
-class connection final : public http2::server_events, public net::receiver, public net::output_source, public std::enable_shared_from_this<connection> {
+class connection final : public net::receiver, public net::output_source, public std::enable_shared_from_this<connection> {
  public:
   connection(context& around, const listener_context& door, net::accepted from);
   ~connection();
 
   core::task<void> run();
   void sweep(core::clock::time_point now);
-  void users_changed();     // judges the open streams again
-  void begin_drain();       // GOAWAY, open streams go on
-  void end_drain();         // the time is up: what is open is refused, then closed
+  void users_changed();  // judges what is under way again
+  void begin_drain();    // no new requests, what is under way goes on
+  void end_drain();      // the time is up: what is open is refused, then closed
   void abort() noexcept;
 
-  // For its exchanges.
+  // For its conversation and its exchanges.
   context& around() { return around_; }
   const listener_context& door() const { return door_; }
-  http2::server_session& session() { return *session_; }
-  void mark() { if (pump_) pump_->mark(); }
-  void first_permit();      // the connection's window grows (passage 20)
+  void mark() {
+    if (pump_) pump_->mark();
+  }
+  bool writing() const { return pump_ && pump_->blocked(); }  // the client has not taken all that was written
   auth::memo& memo() { return memo_; }
   const tls::peer_identity* certificate() const { return identity_ ? &*identity_ : nullptr; }
   std::string peer_text() const { return peer_.text(); }
-  std::string_view source() const { return source_; }   // the client's address, without the port
+  std::string_view source() const { return source_; }  // the client's address, without the port
 
  private:
   core::task<bool> pass_door_1();
@@ -54,23 +58,19 @@ class connection final : public http2::server_events, public net::receiver, publ
   core::task<void> linger();
   core::task<core::result<core::progress>> read_and_discard();
   core::task<void> read();
-  void start_session(core::bytes first);
+  bool may_read() const;
+  core::task<void> until_may_read();
+  void speak(std::unique_ptr<conversation> in, core::bytes first);
   void wrong_protocol(opening kind);
+  void end_if_over();
   void close_gracefully();
   core::task<void> say_goodbye(std::shared_ptr<connection> self);
-  void end_exchanges();
-
-  // http2::server_events
-  void request_started(http2::stream& on, const http2::request_head& head, bool end) override;
-  void data(http2::stream& on, core::bytes payload, bool end) override;
-  void sent(http2::stream& on, std::size_t bytes) override;
-  void closed(http2::stream& on, http2::code why, bool by_peer) override;
-  void ping_answered() override;
-  void stream_failed(std::uint32_t id, http2::code why) override;
 
   void received(core::bytes in) override;
-  core::bytes output() override { return session_ ? session_->output() : core::bytes{}; }
-  void output_taken() override { if (session_) session_->output_taken(); }
+  core::bytes output() override { return talk_ ? talk_->output() : core::bytes{}; }
+  void output_taken() override {
+    if (talk_) talk_->output_taken();
+  }
   void output_drained() override;
   void output_failed(core::error_code why) override;
 
@@ -80,16 +80,16 @@ class connection final : public http2::server_events, public net::receiver, publ
   std::string source_;
   net::admission::slot place_;
   std::unique_ptr<net::stream> stream_;
-  tls::session* tls_ = nullptr;             // stream_, when it is TLS
+  tls::session* tls_ = nullptr;  // stream_, when it is TLS
   std::optional<tls::peer_identity> identity_;
-  std::optional<http2::server_session> session_;
+  std::unique_ptr<conversation> talk_;
   std::optional<net::output_pump> pump_;
-  std::vector<std::byte> opening_;          // the first bytes, until they tell the protocol
+  std::vector<std::byte> opening_;  // the first bytes, until they tell the protocol
   auth::memo memo_;
-  core::timer writable_;                    // what the reader waits on while too much output has no window (passage 21)
-  core::clock::time_point accepted_, last_stream_, drain_began_{}, linger_until_{};
-  bool permitted_ = false, requested_ = false, closing_ = false, goodbye_said_ = false, aborted_ = false;
-  std::string_view cause_ = "client_closed";   // of the end, for the log
+  core::timer wanted_;  // what the reader waits on while nothing more may be read
+  core::clock::time_point accepted_, linger_until_{};
+  bool input_ended_ = false, closing_ = false, goodbye_said_ = false, aborted_ = false;
+  std::string_view cause_ = "client_closed";  // of the end, for the log
 };
 
 }  // namespace sallyport::proxy

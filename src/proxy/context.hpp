@@ -32,8 +32,8 @@ struct context {
   telemetry::shard& counts;
   const limits& within;
 
-  std::vector<http2::field> fields{};   // of the head that is being written
-  std::vector<std::unique_ptr<exchange>> exchanges{};   // owns all, in use or spare
+  std::vector<http2::field> fields{};                  // of the head that is being written
+  std::vector<std::unique_ptr<exchange>> exchanges{};  // owns all, in use or spare
   std::vector<exchange*> spare{};
 };
 

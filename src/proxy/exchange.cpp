@@ -5,39 +5,91 @@
 #include "request_rules.hpp"
 
 #include <sallyport/core/expect.hpp>
+#include <sallyport/milvus/rest.hpp>
 
 namespace sallyport::proxy {
 
 using http2::known;
 using http2::make_field;
 
-void exchange::begin(connection& on, http2::stream& down, const http2::request_head& head, bool end) {
+namespace {
+
+std::uint32_t number_in(std::string_view text) {
+  std::uint32_t value = 0;
+  for (const char c : text) value = c >= '0' && c <= '9' && value < 1000 ? value * 10 + static_cast<std::uint32_t>(c - '0') : 1000;
+  return value;
+}
+
+telemetry::request_outcome outcome_of(const http2::response_head& head) {
+  for (const auto& f : *head.fields)
+    if (f.id == known::grpc_status) return outcome_of_grpc(number_in(f.value));
+  return telemetry::request_outcome::error;
+}
+
+}  // namespace
+
+exchange& take_exchange(context& around) {
+  if (around.spare.empty()) {
+    around.exchanges.push_back(std::make_unique<exchange>());
+    around.spare.push_back(around.exchanges.back().get());
+  }
+  auto& taken = *around.spare.back();
+  around.spare.pop_back();
+  return taken;
+}
+
+// ---- door 2
+
+void exchange::begin(connection& on, downstream& to, downstream::handle down, const http2::request_head& head, bool end) {
   on_ = &on;
-  down_ = &down;
-  down.owner = this;
+  to_ = &to;
+  down_ = down;
   request_ended_ = end;
   head_sent_ = answered_here_ = false;
+  rest_ = !head.grpc;
+  post_ = head.method == "POST";
+  head_only_ = head.method == "HEAD";
+  basic_ = auth::is_basic(head.authorization);
+  status_ = 0;
+  began_ = core::clock::now();
   path_.assign(head.path);
-  if (head.too_large) {
-    if (!head.grpc) return refuse_as_http(head, "431", "request header fields too large", "header_list_too_large");
-    return end_with({static_cast<std::uint32_t>(grpc_code::resource_exhausted), "request header fields too large", "header_list_too_large"});
-  }
-  if (!head.grpc || head.method != "POST" || !is_served_content_type(head.content_type))
-    return refuse_as_http(head, "415", "this port speaks gRPC: POST with content-type application/grpc; REST is not served here", "not_grpc");
-  if (!is_canonical_path(head.path))
-    return end_with({static_cast<std::uint32_t>(grpc_code::unimplemented), "malformed method name", "path_not_canonical"});
+  if (const auto fault = fault_of(head)) return end_with(refusal_of(*fault));
+  judge(head);
+}
 
+std::optional<broken_off> exchange::fault_of(const http2::request_head& head) const {
+  if (head.too_large) return broken_off::header_list_too_large;
+  if (!rest_) {
+    if (!to_->takes_trailers()) return broken_off::grpc_needs_http2;
+    if (head.method != "POST" || !is_served_content_type(head.content_type)) return broken_off::not_grpc;
+    return is_canonical_path(head.path) ? std::nullopt : std::optional(broken_off::path_not_canonical);
+  }
+  if (!on_->door().rest) return broken_off::not_grpc;
+  switch (look_at_rest_path(head.path)) {
+    case rest_path::plain: return std::nullopt;
+    case rest_path::closed: return broken_off::path_closed;
+    case rest_path::tricky: break;
+  }
+  return broken_off::path_not_plain;
+}
+
+void exchange::judge(const http2::request_head& head) {
+  auto& on = *on_;
   auth::evidence facts;
   facts.demanded = on.door().settings.tokens;
+  facts.spoken = rest_ ? auth::form::rest : auth::form::grpc;
   facts.certificate = on.certificate();
   facts.authorization = head.authorization;
   facts.authorization_fields = head.authorization_fields;
-  facts.arrival = core::clock::now();
+  facts.arrival = began_;
   facts.source = on.source();
   auto verdict = on.around().gate.admit(facts, on.memo(), *this);
   if (const auto* why = std::get_if<auth::denial>(&verdict)) return end_with(refusal_of(*why));
   auto& fields = on.around().fields;
-  make_forwarded_fields(head, on.door().credential, fields);
+  if (rest_)
+    make_forwarded_rest_fields(head, on.door().credential, to_->expects_continue(), fields);
+  else
+    make_forwarded_fields(head, on.door().credential, fields);
   if (auto* passed = std::get_if<auth::permit>(&verdict)) return pass(std::move(*passed), fields, head.path);
   judged_ = std::make_unique<http2::stored_fields>(fields);
 }
@@ -59,28 +111,54 @@ void exchange::denied(auth::denial why) {
 // Door 2 is behind it: nothing below is reached without a permit.
 void exchange::pass(auth::permit passed, const std::vector<http2::field>& fields, std::string_view path) {
   permit_ = std::move(passed);
-  on_->first_permit();
-  auto& around = on_->around();
+  to_->permitted();
   const bool whole = request_ended_ && !parked_;
-  switch (milvus::classify(path)) {
-    case milvus::disposition::refuse:
-      return end_with({static_cast<std::uint32_t>(grpc_code::unimplemented), std::string(milvus::refusal_text(path)), "rpc_not_served"});
-    case milvus::disposition::answer:
-      answered_here_ = true;
-      up_ = local_call::start(around, std::string(path), *permit_, *this);
-      if (whole) up_->send({}, true);
-      break;
-    case milvus::disposition::forward:
-      auto why = upstream::failure::unreachable;
-      up_ = on_->door().backend.open(*permit_, fields, whole, *this, why);
-      if (!up_) return failed(why);
-      break;
-  }
+  if (rest_)
+    route_rest(fields, path, whole);
+  else
+    route_grpc(fields, path, whole);
   if (!parked_ || !up_) return;
   const auto parked = std::move(parked_);
   const auto taken = up_->send(parked->view(), request_ended_);
-  if (taken && down_) on_->session().credit(*down_, taken);
+  if (taken && to_) to_->credit(down_, taken);
 }
+
+void exchange::route_grpc(const std::vector<http2::field>& fields, std::string_view path, bool whole) {
+  switch (milvus::classify(path)) {
+    case milvus::disposition::refuse:
+      return end_with({grpc_code::unimplemented, std::string(milvus::refusal_text(path)), "rpc_not_served"});
+    case milvus::disposition::answer:
+      answered_here_ = true;
+      up_ = local_call::start(on_->around(), std::string(path), *permit_, *this);
+      if (whole) up_->send({}, true);
+      return;
+    case milvus::disposition::forward: return forward(on_->door().grpc, fields, whole);
+  }
+}
+
+void exchange::route_rest(const std::vector<http2::field>& fields, std::string_view path, bool whole) {
+  const auto target = path.substr(0, path.find('?'));
+  const auto whose = milvus::classify_rest(target);
+  if (whose == milvus::disposition::forward) return forward(*on_->door().rest, fields, whole);
+  if (!post_) return end_with(refusal_of(broken_off::method_not_served));
+  if (whose == milvus::disposition::refuse) {
+    log_refusal({grpc_code::unimplemented, {}, "rest_not_served", 200});
+    const auto said = milvus::rest_refusal(target);
+    return answer_as_rest(said.status, said.body, false);
+  }
+  answered_here_ = true;
+  if (to_->expects_continue()) to_->send_informational(down_, continue_head());
+  up_ = local_rest_call::start(on_->around(), std::string(target), *permit_, *this);
+  if (whole) up_->send({}, true);
+}
+
+void exchange::forward(upstream::opener& by, const std::vector<http2::field>& fields, bool whole) {
+  auto why = upstream::failure::unreachable;
+  up_ = by.open(*permit_, fields, whole, *this, why);
+  if (!up_) failed(why);
+}
+
+// ---- the request's body
 
 void exchange::request_data(core::bytes payload, bool end) {
   request_ended_ = request_ended_ || end;
@@ -90,13 +168,15 @@ void exchange::request_data(core::bytes payload, bool end) {
     return;
   }
   const auto taken = up_->send(payload, end);
-  if (taken && down_) on_->session().credit(*down_, taken);
+  if (taken && to_) to_->credit(down_, taken);
 }
 
 void exchange::request_taken(std::size_t bytes) {
-  on_->session().credit(*down_, bytes);
-  if (on_->session().has_output()) on_->mark();
+  to_->credit(down_, bytes);
+  on_->mark();
 }
+
+// ---- the answer
 
 void exchange::response_sent(std::size_t bytes) {
   if (up_) up_->credit(bytes);
@@ -104,16 +184,23 @@ void exchange::response_sent(std::size_t bytes) {
 
 // The end of the answer goes into the session, and the stream is let go; a request that is not whole yet is stopped (passage 12).
 template <class Send>
-void exchange::finish(Send&& send, http2::server_session::stop how) {
+void exchange::finish(Send&& send, bool gently) {
   auto& on = *on_;
-  auto& down = *down_;
+  auto& to = *to_;
+  const auto down = down_;
   const bool whole = request_ended_;
   up_ = nullptr;
-  down.owner = nullptr;
+  to.let_go(down);
   give_back();
-  send(on.session(), down);
-  if (!whole) on.session().stop_request(down, how);
+  send(to, down);
+  if (!whole) to.stop_request(down, gently);
   on.mark();
+}
+
+void exchange::informational(const http2::response_head& head) {
+  if (!rest_) return;
+  to_->send_informational(down_, head);
+  on_->mark();
 }
 
 void exchange::response_head(const http2::response_head& head, bool end) {
@@ -122,31 +209,39 @@ void exchange::response_head(const http2::response_head& head, bool end) {
   for (const auto& f : *head.fields)
     if (f.id != known::alt_svc) fields.push_back(f);
   head_sent_ = true;
-  if (end) return finish([&fields](auto& session, auto& down) { session.send_head(down, fields, true); });
-  on_->session().send_head(*down_, fields, false);
+  status_ = head.status;
+  if (end) {
+    count(rest_ ? outcome_of_http(status_) : outcome_of(head));
+    return finish([&fields](downstream& to, auto down) { to.send_head(down, fields, true); }, rest_);
+  }
+  to_->send_head(down_, fields, false);
   on_->mark();
 }
 
 void exchange::response_data(core::bytes payload, bool end) {
-  if (end) return finish([payload](auto& session, auto& down) { session.send_data(down, payload, true); });
-  const auto taken = on_->session().send_data(*down_, payload, false);
+  if (end) {
+    count(rest_ ? outcome_of_http(status_) : telemetry::request_outcome::error);  // gRPC without trailers
+    return finish([payload](downstream& to, auto down) { to.send_data(down, payload, true); }, rest_);
+  }
+  const auto taken = to_->send_data(down_, payload, false);
   on_->mark();
   if (taken) up_->credit(taken);
 }
 
+// REST has no use for trailers (passage 19).
 void exchange::response_trailers(const http2::response_head& trailers) {
-  finish([&trailers](auto& session, auto& down) { session.send_trailers(down, *trailers.fields); });
+  if (rest_) return response_data({}, true);
+  count(outcome_of(trailers));
+  finish([&trailers](downstream& to, auto down) { to.send_trailers(down, *trailers.fields); }, false);
 }
 
 void exchange::failed(upstream::failure why) {
   up_ = nullptr;
-  if (why == upstream::failure::unprocessed && !head_sent_) {
-    // The client may send it again: that the backend did not look at it is certain (RFC 9113 8.7).
+  if (why == upstream::failure::unprocessed && !head_sent_ && to_->refuse_unprocessed(down_)) {
     log_refusal(refusal_of(why));
+    count(telemetry::request_outcome::refused_stream);
     auto& on = *on_;
-    auto& down = *down_;
     give_back();
-    on.session().reset(down, http2::code::refused_stream);
     return on.mark();
   }
   end_with(refusal_of(why));
@@ -154,41 +249,76 @@ void exchange::failed(upstream::failure why) {
 
 void exchange::end_with(const refusal& why) {
   log_refusal(why);
-  if (up_) up_->cancel();
-  if (!up_ && judged_) on_->around().gate.forget(*this);
-  const auto status = std::to_string(why.status);
+  if (up_)
+    up_->cancel();
+  else if (judged_)
+    on_->around().gate.forget(*this);
+  to_->close_after();
+  if (rest_ || (!head_sent_ && why.http == 415)) {
+    if (!head_sent_) return answer_as_rest(why.http, rest_body(why), why.http == 401 && basic_);
+    count(outcome_of_http(why.http));
+    return finish([](downstream& to, auto down) { to.break_off(down); }, false);
+  }
+  const auto status = static_cast<std::uint32_t>(why.status);
+  const auto code = std::to_string(status);
   const auto message = percent_encode(why.message);
   std::vector<http2::field> fields;
-  make_status_fields(fields, head_sent_, status, message);
+  make_status_fields(fields, head_sent_, code, message);
+  count(outcome_of_grpc(status));
   const bool after_head = head_sent_;
-  finish([&fields, after_head](auto& session, auto& down) {
-    if (after_head) session.send_trailers(down, fields);
-    else session.send_head(down, fields, true);
-  });
+  finish(
+      [&fields, after_head](downstream& to, auto down) {
+        if (after_head)
+          to.send_trailers(down, fields);
+        else
+          to.send_head(down, fields, true);
+      },
+      false);
 }
 
-void exchange::refuse_as_http(const http2::request_head& head, std::string_view status, std::string_view text, std::string_view reason) {
-  log_refusal({0, std::string(text), reason});
-  std::string body(text);
-  body += '\n';
-  const auto length = std::to_string(body.size());
-  const std::vector<http2::field> fields{make_field(known::status, ":status", status), make_field(known::content_type, "content-type", "text/plain; charset=utf-8"),
-                                         make_field(known::content_length, "content-length", length)};
-  const bool head_only = head.method == "HEAD";   // RFC 9110 9.3.2: no content
-  finish([&](auto& session, auto& down) {
-    session.send_head(down, fields, head_only);
-    if (!head_only) session.send_data(down, std::as_bytes(std::span(body)), true);
-  }, http2::server_session::stop::gently);
+void exchange::answer_as_rest(std::uint32_t status, std::string_view body, bool challenge) {
+  const auto code = std::to_string(status), length = std::to_string(body.size());
+  std::vector<http2::field> fields{make_field(known::status, ":status", code),
+                                   make_field(known::content_type, "content-type", "application/json; charset=utf-8"),
+                                   make_field(known::content_length, "content-length", length)};
+  // milvus-behaviour 2.4: when Basic was spoken (RFC 7617 2).
+  if (challenge) fields.push_back(make_field(known::other, "www-authenticate", "Basic realm=\"restricted\", charset=\"UTF-8\""));
+  if (status == 405) fields.push_back(make_field(known::other, "allow", "POST"));  // RFC 9110 15.5.6
+  count(outcome_of_http(status));
+  const bool head_only = head_only_;  // RFC 9110 9.3.2: no content
+  finish(
+      [&](downstream& to, auto down) {
+        to.send_head(down, fields, head_only);
+        if (!head_only) to.send_data(down, std::as_bytes(std::span(body)), true);
+      },
+      true);
+}
+
+// ---- what the operator learns
+
+void exchange::count(telemetry::request_outcome of) {
+  using enum telemetry::request_kind;
+  const auto kind = answered_here_ ? local : rest_ ? telemetry::request_kind::rest : grpc;
+  auto& counts = on_->around().counts;
+  counts.count(kind, of);
+  counts.observe(kind, core::clock::now() - began_);
 }
 
 void exchange::log_refusal(const refusal& why) const {
   auto& log = on_->around().log;
   if (!log.enabled(telemetry::level::info)) return;
   const auto* certificate = on_->certificate();
-  log.info("request_refused", {{"reason", why.reason}, {"grpc_status", why.status}, {"path", path_}, {"user", permit_ ? permit_->user_name() : std::string_view()},
-                               {"peer", on_->peer_text()}, {"certificate", certificate ? std::string_view(certificate->subject) : std::string_view()},
+  const auto status = rest_ ? why.http : static_cast<std::uint32_t>(why.status);
+  log.info("request_refused", {{"reason", why.reason},
+                               {rest_ ? "http_status" : "grpc_status", status},
+                               {"path", std::string_view(path_).substr(0, path_.find('?'))},
+                               {"user", permit_ ? permit_->user_name() : std::string_view()},
+                               {"peer", on_->peer_text()},
+                               {"certificate", certificate ? std::string_view(certificate->subject) : std::string_view()},
                                {"listener", on_->door().settings.address.name}});
 }
+
+// ---- the end
 
 void exchange::judge_again() {
   // A call that we answer ourselves is short, and may be the very one that changed its caller's password: it gets its answer.
@@ -197,14 +327,18 @@ void exchange::judge_again() {
 }
 
 void exchange::client_gone() {
-  if (up_) up_->cancel();
-  else if (judged_) on_->around().gate.forget(*this);
+  if (up_)
+    up_->cancel();
+  else if (judged_)
+    on_->around().gate.forget(*this);
+  count(telemetry::request_outcome::cancelled);
   give_back();
 }
 
 void exchange::give_back() {
   auto& around = on_->around();
   on_ = nullptr;
+  to_ = nullptr;
   down_ = nullptr;
   up_ = nullptr;
   permit_.reset();

@@ -1,4 +1,4 @@
-// One request: a stream of a client's connection joined to whoever answers it. It decides nothing: door 2 says whether it may pass, the path says who answers.
+// One request: a downstream joined to whoever answers it. It decides nothing: door 2 says whether it may pass, the path says who answers.
 // Taken from the worker's spare ones when a head is whole, given back when the answer's end is in the session or the client has gone.
 //
 //   judging -> waiting for the gate; its DATA is parked within the stream's first window (passage 10)
@@ -6,7 +6,8 @@
 #pragma once
 
 #include "context.hpp"
-#include "grpc_status.hpp"
+#include "downstream.hpp"
+#include "refusal.hpp"
 
 #include <memory>
 #include <string>
@@ -17,41 +18,55 @@ class connection;
 
 class exchange final : public auth::waiter, public upstream::responder {
  public:
-  void begin(connection& on, http2::stream& down, const http2::request_head& head, bool end);
+  void begin(connection& on, downstream& to, downstream::handle down, const http2::request_head& head, bool end);
 
   // From the client's session.
   void request_data(core::bytes payload, bool end);
-  void response_sent(std::size_t bytes);   // DATA that had waited for the client's window
-  void client_gone();                      // reset, or the connection ended; given back
+  void response_sent(std::size_t bytes);  // DATA that had waited for the client's window
+  void client_gone();                     // reset, or the connection ended; given back
 
-  void judge_again();                      // users have changed (passage 13)
-  void end_with(const refusal& why);       // trailers or trailers-only; given back
+  void judge_again();                 // users have changed (passage 13)
+  void end_with(const refusal& why);  // in the words of gRPC or of REST; given back
 
  private:
   void admitted(auth::permit passed) override;
   void denied(auth::denial why) override;
 
+  void informational(const http2::response_head& head) override;
   void response_head(const http2::response_head& head, bool end) override;
   void response_data(core::bytes payload, bool end) override;
   void response_trailers(const http2::response_head& trailers) override;
   void request_taken(std::size_t bytes) override;
   void failed(upstream::failure why) override;
 
+  std::optional<broken_off> fault_of(const http2::request_head& head) const;
+  void judge(const http2::request_head& head);
   void pass(auth::permit passed, const std::vector<http2::field>& fields, std::string_view path);
-  void refuse_as_http(const http2::request_head& head, std::string_view status, std::string_view text, std::string_view reason);
+  void route_grpc(const std::vector<http2::field>& fields, std::string_view path, bool whole);
+  void route_rest(const std::vector<http2::field>& fields, std::string_view path, bool whole);
+  void forward(upstream::opener& by, const std::vector<http2::field>& fields, bool whole);
+  void answer_as_rest(std::uint32_t status, std::string_view body, bool challenge);
   void log_refusal(const refusal& why) const;
+  void count(telemetry::request_outcome of);
   template <class Send>
-  void finish(Send&& send, http2::server_session::stop how = http2::server_session::stop::at_once);
+  void finish(Send&& send, bool gently);
   void give_back();
 
   connection* on_ = nullptr;
-  http2::stream* down_ = nullptr;
+  downstream* to_ = nullptr;
+  downstream::handle down_ = nullptr;
   upstream::exchange* up_ = nullptr;
   std::optional<auth::permit> permit_;
-  std::unique_ptr<http2::stored_fields> judged_;   // the head, while it waits for the gate
-  std::unique_ptr<http2::buffer> parked_;          // DATA, likewise
+  std::unique_ptr<http2::stored_fields> judged_;  // the head, while it waits for the gate
+  std::unique_ptr<http2::buffer> parked_;         // DATA, likewise
   std::string path_;
+  core::clock::time_point began_{};
+  std::uint32_t status_ = 0;  // REST: of the answer's head
+  bool rest_ = false, post_ = false, head_only_ = false, basic_ = false;
   bool request_ended_ = false, head_sent_ = false, answered_here_ = false;
 };
+
+// A spare one of the worker's, or a new one.
+exchange& take_exchange(context& around);
 
 }  // namespace sallyport::proxy

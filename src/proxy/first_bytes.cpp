@@ -11,12 +11,13 @@ namespace {
 using namespace std::string_view_literals;
 constexpr auto proxy_v1 = "PROXY "sv;
 constexpr auto proxy_v2 = "\r\n\r\n\0\r\nQUIT\n"sv;
-constexpr char tls_handshake_record = 0x16;   // RFC 8446 5.1
+constexpr char tls_handshake_record = 0x16;  // RFC 8446 5.1
 
 std::string http1_response(std::string_view status, std::string_view text) {
   std::string out = "HTTP/1.1 ";
   out += status;
-  out += "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: " + std::to_string(text.size() + 1) + "\r\n\r\n";
+  out +=
+      "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: " + std::to_string(text.size() + 1) + "\r\n\r\n";
   out += text;
   out += '\n';
   return out;
@@ -38,7 +39,8 @@ opening look_at(core::bytes first) {
   const std::string_view text(reinterpret_cast<const char*>(first.data()), first.size());
   if (text.empty()) return opening::undecided;
   const auto begins = [text](std::string_view with) { return text.substr(0, with.size()) == with.substr(0, text.size()); };
-  for (const auto& [with, kind] : {std::pair{http2::client_preface, opening::http2}, {proxy_v1, opening::proxy_header}, {proxy_v2, opening::proxy_header}})
+  for (const auto& [with, kind] :
+       {std::pair{http2::client_preface, opening::http2}, {proxy_v1, opening::proxy_header}, {proxy_v2, opening::proxy_header}})
     if (begins(with)) return text.size() < with.size() ? opening::undecided : kind;
   if (text[0] == tls_handshake_record) return opening::tls;
   return text[0] >= 'A' && text[0] <= 'Z' ? opening::http1 : opening::unknown;
@@ -61,10 +63,6 @@ std::string words_for_plaintext_on_tls(opening kind) {
   if (kind == opening::http1) return http1_response("400 Bad Request", text);
   if (kind == opening::http2) return http2_goodbye(text);
   return {};
-}
-
-std::string words_for_http1() {
-  return http1_response("415 Unsupported Media Type", "this port speaks gRPC over HTTP/2 (content-type application/grpc); HTTP/1.1 and REST are not served here");
 }
 
 }  // namespace sallyport::proxy

@@ -10,11 +10,10 @@
 namespace sallyport::proxy {
 
 enum class opening { undecided, http2, http1, tls, proxy_header, unknown };
-opening look_at(core::bytes first);   // undecided for 24 bytes at most
+opening look_at(core::bytes first);  // undecided for 24 bytes at most
 std::string_view name_of(opening kind);
 
 // What a client is told, in the protocol that it seems to speak. Empty: there is no way to say it.
-std::string words_for_plaintext_on_tls(opening kind);   // it forgot TLS
-std::string words_for_http1();                          // it speaks HTTP/1.1 where gRPC over HTTP/2 is spoken
+std::string words_for_plaintext_on_tls(opening kind);  // it forgot TLS
 
 }  // namespace sallyport::proxy

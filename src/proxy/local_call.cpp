@@ -1,6 +1,8 @@
 #include "local_call.hpp"
 
-#include "grpc_status.hpp"
+#include "refusal.hpp"
+
+#include <sallyport/milvus/rest.hpp>
 
 #include <boost/asio/post.hpp>
 
@@ -9,7 +11,7 @@
 namespace sallyport::proxy {
 namespace {
 
-constexpr std::size_t message_max_bytes = 32 * 1024;   // a name, two passwords and a description are far below
+constexpr std::size_t message_max_bytes = 32 * 1024;  // a name, two passwords and a description are far below
 
 }  // namespace
 
@@ -33,7 +35,7 @@ std::size_t local_call::send(core::bytes payload, bool end) {
     answer(too_large);
     return payload.size();
   }
-  if (body_.empty()) body_.reserve(message_max_bytes);   // once: no copy of a password is left behind by growth
+  if (body_.empty()) body_.reserve(message_max_bytes);  // once: no copy of a password is left behind by growth
   body_.insert(body_.end(), payload.begin(), payload.end());
   if (!end) return payload.size();
   around_.service.call(path_, caller_, body_, [self](milvus::reply reply) {
@@ -62,13 +64,69 @@ void local_call::answer(const milvus::reply& with) {
     head.status = 200;
     return to->response_head(head, true);
   }
-  fields = {http2::make_field(http2::known::status, ":status", "200"), http2::make_field(http2::known::content_type, "content-type", "application/grpc")};
+  fields = {http2::make_field(http2::known::status, ":status", "200"),
+            http2::make_field(http2::known::content_type, "content-type", "application/grpc")};
   head.status = 200;
   to->response_head(head, false);
   to->response_data(std::as_bytes(std::span(with.body)), false);
   make_status_fields(fields, true, status, message);
   head.status = 0;
   to->response_trailers(head);
+}
+
+upstream::exchange* local_rest_call::start(context& around, std::string path, const auth::permit& caller, upstream::responder& to) {
+  const auto call = std::make_shared<local_rest_call>(around, std::move(path), caller, to);
+  call->self_ = call;
+  return call.get();
+}
+
+local_rest_call::local_rest_call(context& around, std::string path, const auth::permit& caller, upstream::responder& to)
+    : around_(around), path_(std::move(path)), caller_(caller), to_(&to) {}
+
+local_rest_call::~local_rest_call() { explicit_bzero(body_.data(), body_.size()); }
+
+std::size_t local_rest_call::send(core::bytes payload, bool end) {
+  const auto self = shared_from_this();
+  if (body_.size() + payload.size() > milvus::rest_body_max_bytes) {
+    const auto why = refusal_of(broken_off::body_too_large);
+    answer(why.http, rest_body(why));
+    return payload.size();
+  }
+  if (body_.empty()) body_.reserve(milvus::rest_body_max_bytes);  // once: no copy of a password is left behind by growth
+  body_.insert(body_.end(), payload.begin(), payload.end());
+  if (!end) return payload.size();
+  around_.service.rest(path_, caller_, body_, [self](milvus::rest_reply reply) {
+    const auto& on = self->around_.executor;
+    core::asio::post(on, [self, reply = std::move(reply)] { self->answer(reply.status, reply.body); });
+  });
+  return payload.size();
+}
+
+void local_rest_call::cancel() {
+  to_ = nullptr;
+  self_.reset();
+}
+
+void local_rest_call::answer(std::uint32_t status, std::string_view body) {
+  using http2::known;
+  auto* const to = std::exchange(to_, nullptr);
+  if (!to) return;
+  const auto alive = std::move(self_);
+  const auto code = std::to_string(status), length = std::to_string(body.size());
+  const std::vector<http2::field> fields{http2::make_field(known::status, ":status", code),
+                                         http2::make_field(known::content_type, "content-type", "application/json; charset=utf-8"),
+                                         http2::make_field(known::content_length, "content-length", length)};
+  http2::response_head head;
+  head.fields = &fields;
+  head.status = status;
+  to->response_head(head, false);
+  to->response_data(std::as_bytes(std::span(body)), true);
+}
+
+const http2::response_head& continue_head() {
+  static const std::vector<http2::field> fields{http2::make_field(http2::known::status, ":status", "100")};
+  static const http2::response_head head{&fields, 100, -1};
+  return head;
 }
 
 }  // namespace sallyport::proxy

@@ -1,5 +1,8 @@
 #include "request_rules.hpp"
 
+#include <algorithm>
+#include <string>
+
 namespace sallyport::proxy {
 namespace {
 
@@ -29,6 +32,76 @@ bool is_canonical_path(std::string_view path) {
   return slash != std::string_view::npos && is_run_of(path.substr(0, slash), true) && is_run_of(path.substr(slash + 1), false);
 }
 
+namespace {
+
+bool has_encoded(std::string_view path, std::string_view digits) {
+  for (auto at = path.find('%'); at != std::string_view::npos; at = path.find('%', at + 1)) {
+    const auto said = path.substr(at + 1, 2);
+    if (said.size() == 2 && said[0] == digits[0] && (said[1] | 0x20) == digits[1]) return true;
+  }
+  return false;
+}
+
+std::string lower_first_segment(std::string_view path) {
+  std::string segment;
+  for (const char c : path.substr(1, path.find('/', 1) - 1)) segment += c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  return segment;
+}
+
+}  // namespace
+
+rest_path look_at_rest_path(std::string_view target) {
+  if (target == "*") return rest_path::plain;  // OPTIONS
+  const auto path = target.substr(0, target.find('?'));
+  if (!path.starts_with('/') || target.find('#') != std::string_view::npos) return rest_path::tricky;
+  if (path.find("//") != std::string_view::npos || path.find_first_of(";\\") != std::string_view::npos) return rest_path::tricky;
+  for (const auto* digits : {"2f", "5c", "00", "2e", "3b"})  // / \ NUL . ;
+    if (has_encoded(path, digits)) return rest_path::tricky;
+  for (std::size_t at = 0; at < path.size();) {
+    const auto next = std::min(path.find('/', at + 1), path.size());
+    const auto segment = path.substr(at + 1, next - at - 1);
+    if (segment == "." || segment == "..") return rest_path::tricky;
+    at = next;
+  }
+  const auto first = lower_first_segment(path);
+  if (first.find('%') != std::string::npos) return rest_path::tricky;  // an encoded letter is the same letter (RFC 3986 6.2.2.2)
+  for (const auto* closed : {"expr", "debug", "management", "metrics", "log", "eventlog", "api", "webui", "_cluster", "_hook"})
+    if (first == closed) return rest_path::closed;
+  return rest_path::plain;
+}
+
+void make_forwarded_rest_fields(const http2::request_head& head, upstream::credentials credential, bool expects,
+                                std::vector<http2::field>& into) {
+  using http2::known;
+  into.clear();
+  into.push_back(http2::make_field(known::method, ":method", head.method));
+  into.push_back(http2::make_field(known::scheme, ":scheme", "http"));
+  into.push_back(http2::make_field(known::path, ":path", head.path));
+  if (!head.authority.empty()) into.push_back(http2::make_field(known::authority, ":authority", head.authority));
+  if (expects) into.push_back(http2::make_field(known::expect, "expect", "100-continue"));
+  for (const auto& f : *head.fields) {
+    switch (f.id) {
+      case known::authority:
+      case known::method:
+      case known::path:
+      case known::scheme:
+      case known::host:
+      case known::te:
+      case known::trailer:
+      case known::source_id:
+      case known::token:
+      case known::identity: break;
+      case known::authorization:
+        if (credential == upstream::credentials::forward) {
+          into.push_back(f);
+          into.back().never_index = true;
+        }
+        break;
+      default: into.push_back(f);
+    }
+  }
+}
+
 void make_forwarded_fields(const http2::request_head& head, upstream::credentials credential, std::vector<http2::field>& into) {
   using http2::known;
   into.clear();
@@ -36,7 +109,7 @@ void make_forwarded_fields(const http2::request_head& head, upstream::credential
   into.push_back(http2::make_field(known::scheme, ":scheme", "http"));
   into.push_back(http2::make_field(known::path, ":path", head.path));
   if (!head.authority.empty()) into.push_back(http2::make_field(known::authority, ":authority", head.authority));
-  into.push_back(http2::make_field(known::te, "te", "trailers"));   // grpc-core servers reset a stream without it
+  into.push_back(http2::make_field(known::te, "te", "trailers"));  // grpc-core servers reset a stream without it
   into.push_back(http2::make_field(known::content_type, "content-type", "application/grpc"));
   for (const auto& f : *head.fields) {
     switch (f.id) {
@@ -49,13 +122,13 @@ void make_forwarded_fields(const http2::request_head& head, upstream::credential
       case known::content_type:
       case known::expect:
       case known::trailer:
-      case known::source_id:   // CVE-2025-64513: with it Milvus asks for no password
+      case known::source_id:  // CVE-2025-64513: with it Milvus asks for no password
       case known::token:
       case known::identity: break;
       case known::authorization:
         if (credential == upstream::credentials::forward) {
           into.push_back(f);
-          into.back().never_index = true;   // RFC 7541 7.1.3
+          into.back().never_index = true;  // RFC 7541 7.1.3
         }
         break;
       default: into.push_back(f);

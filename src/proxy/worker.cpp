@@ -3,6 +3,8 @@
 #include "connection.hpp"
 #include "exchange.hpp"
 
+#include <sallyport/upstream/http1_pool.hpp>
+
 #include <sallyport/core/expect.hpp>
 
 #include <boost/asio/post.hpp>
@@ -14,8 +16,8 @@ namespace sallyport::proxy {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto sweep_interval = 250ms;   // how late a limit in seconds may be
-constexpr auto last_words = 3s;          // after the drain's end: refusals leave and linger, then everything is aborted
+constexpr auto sweep_interval = 250ms;  // how late a limit in seconds may be
+constexpr auto last_words = 3s;         // after the drain's end: refusals leave and linger, then everything is aborted
 
 telemetry::connection_refusal refusal_of(net::admission::verdict why) {
   using enum net::admission::verdict;
@@ -40,13 +42,13 @@ struct worker::impl {
   void sweep_once(core::clock::time_point now);
   void begin_drain();
   void end_connections();
-  upstream::pool& pool_of(const std::string& backend, upstream::credentials& credential);
+  listener_context context_of(const listener_settings& on, std::shared_ptr<const tls::context> trust);
 
   const shared_parts parts;
   telemetry::shard& counts = parts.metrics.make_shard();
   core::asio::io_context io{1};
-  core::task_group tasks{io.get_executor()};     // connections, to clients and to backends
-  core::task_group keepers{io.get_executor()};   // the listeners and the sweep
+  core::task_group tasks{io.get_executor()};    // connections, to clients and to backends
+  core::task_group keepers{io.get_executor()};  // the listeners and the sweep
   net::turn turn{io.get_executor()};
   net::workbench bench;
   http2::buffer_pool buffers;
@@ -54,6 +56,7 @@ struct worker::impl {
   auth::gate gate;
   context around;
   std::vector<std::unique_ptr<upstream::pool>> pools;
+  std::vector<std::unique_ptr<upstream::http1_pool>> rest_pools;  // of the same backends; nullptr: none
   std::vector<std::unique_ptr<listener_context>> doors;
   std::vector<std::unique_ptr<net::listener>> listeners;
   std::unordered_set<connection*> connections;
@@ -64,18 +67,23 @@ struct worker::impl {
 
 worker::impl::impl(const shared_parts& p)
     : parts(p),
-      gate(io.get_executor(), p.auth, p.store, p.hashing, p.log),
+      gate(io.get_executor(), p.auth, p.store, p.hashing, p.log, counts),
       around{io.get_executor(), tasks, turn, bench, buffers, scratch, gate, p.service, p.log, counts, p.limits} {
   const upstream::surroundings lent{io.get_executor(), tasks, turn, bench, buffers, scratch, p.log, counts};
-  for (const auto& b : p.backends) pools.push_back(std::make_unique<upstream::pool>(lent, b));
+  for (const auto& b : p.backends) {
+    pools.push_back(std::make_unique<upstream::pool>(lent, b));
+    rest_pools.push_back(b.speaks == upstream::rest::http1 ? std::make_unique<upstream::http1_pool>(lent, b, p.limits.http1) : nullptr);
+  }
 }
 
-upstream::pool& worker::impl::pool_of(const std::string& backend, upstream::credentials& credential) {
+listener_context worker::impl::context_of(const listener_settings& on, std::shared_ptr<const tls::context> trust) {
   const auto& all = parts.backends;
-  const auto at = std::find_if(all.begin(), all.end(), [&](const auto& b) { return b.name == backend; });
-  SALLYPORT_EXPECT(at != all.end());   // config has checked the names
-  credential = at->credential;
-  return *pools[static_cast<std::size_t>(at - all.begin())];
+  const auto at = std::find_if(all.begin(), all.end(), [&](const auto& b) { return b.name == on.backend; });
+  SALLYPORT_EXPECT(at != all.end());  // config has checked the names
+  const auto index = static_cast<std::size_t>(at - all.begin());
+  upstream::opener* rest = rest_pools[index].get();
+  if (at->speaks == upstream::rest::h2) rest = pools[index].get();
+  return {on, std::move(trust), *pools[index], rest, at->credential};
 }
 
 core::task<void> worker::impl::serve(std::shared_ptr<connection> accepted, telemetry::listener_counts& counted) {
@@ -95,6 +103,8 @@ core::task<void> worker::impl::sweep() {
     sweep_once(core::clock::now());
   }
   for (const auto& p : pools) p->stop();
+  for (const auto& p : rest_pools)
+    if (p) p->stop();
   tasks.cancel();
   co_await tasks.joined();
 }
@@ -102,6 +112,8 @@ core::task<void> worker::impl::sweep() {
 void worker::impl::sweep_once(core::clock::time_point now) {
   for (auto* c : connections) c->sweep(now);
   for (const auto& p : pools) p->sweep(now);
+  for (const auto& p : rest_pools)
+    if (p) p->sweep(now);
   if (!draining) return;
   if (connections.empty()) finished = true;
   if (now < drain_until) return;
@@ -134,9 +146,7 @@ core::outcome<core::asio::ip::tcp::endpoint> worker::listen(const listener_setti
   const bool handshakes = trust != nullptr;
   auto opened = net::listener::open(w.io.get_executor(), on.address, w.parts.gatekeeper, handshakes, w.parts.log);
   if (!opened) return opened.error();
-  auto credential = upstream::credentials::strip;
-  auto& backend = w.pool_of(on.backend, credential);
-  w.doors.push_back(std::make_unique<listener_context>(listener_context{on, std::move(trust), backend, credential}));
+  w.doors.push_back(std::make_unique<listener_context>(w.context_of(on, std::move(trust))));
   w.listeners.push_back(std::move(*opened));
   auto& door = *w.doors.back();
   auto& listener = *w.listeners.back();
@@ -170,7 +180,7 @@ void worker::abandon() {
 void worker::users_changed() {
   core::asio::post(impl_->io, [w = impl_.get()] {
     for (auto* c : w->connections) c->users_changed();
-    });
+  });
 }
 
 }  // namespace sallyport::proxy

@@ -33,16 +33,19 @@ fault wrong(std::string text) { return {boost::system::errc::make_error_code(boo
 // is what ALPACA's cross-protocol attacks live on. A client that offers none never gets here.
 int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_size, const unsigned char* offered, unsigned int size,
                     void*) {
-  std::basic_string_view<unsigned char> rest(offered, size);
-  while (!rest.empty()) {
-    const std::size_t length = rest[0];
-    if (length + 1 > rest.size()) break;
-    if (length == 2 && rest[1] == 'h' && rest[2] == '2') {
-      *chosen = rest.data() + 1;
-      *chosen_size = 2;
-      return SSL_TLSEXT_ERR_OK;
+  // Ours is the order (RFC 7301 3.2): h2 for whoever can, http/1.1 for the rest.
+  for (const std::string_view spoken : {"h2", "http/1.1"}) {
+    std::string_view rest(reinterpret_cast<const char*>(offered), size);
+    while (!rest.empty()) {
+      const std::size_t length = static_cast<unsigned char>(rest[0]);
+      if (length + 1 > rest.size()) break;
+      if (rest.substr(1, length) == spoken) {
+        *chosen = reinterpret_cast<const unsigned char*>(rest.data()) + 1;
+        *chosen_size = static_cast<unsigned char>(length);
+        return SSL_TLSEXT_ERR_OK;
+      }
+      rest.remove_prefix(length + 1);
     }
-    rest.remove_prefix(length + 1);
   }
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }

@@ -215,6 +215,14 @@ task<result<progress>> session::close() {
   co_return progress::done;
 }
 
+void session::reset() noexcept {
+  if (!dead_) dead_ = asio::error::operation_aborted;
+  outbox_.clear();
+  error_code ignored;
+  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  socket_.close(ignored);
+}
+
 void session::abort() noexcept {
   if (!dead_) dead_ = asio::error::operation_aborted;
   outbox_.clear();

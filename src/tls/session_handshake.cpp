@@ -23,6 +23,24 @@ constexpr std::byte sslv2_length_bit{0x80};
 constexpr std::array protocol_version_alert{std::byte{0x15}, std::byte{3}, std::byte{1},   std::byte{0},
                                             std::byte{2},    std::byte{2}, std::byte{0x46}};
 
+telemetry::handshake_result result_of(unsigned long code) {
+  using enum telemetry::handshake_result;
+  if (ERR_GET_LIB(code) != ERR_LIB_SSL) return other;
+  const int reason = ERR_GET_REASON(code);
+  if (reason >= SSL_AD_REASON_OFFSET) return client_alert;
+  switch (reason) {
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return no_certificate;
+    case SSL_R_NO_APPLICATION_PROTOCOL: return no_application_protocol;
+    case SSL_R_NO_SHARED_CIPHER: return no_shared_cipher;
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+    case SSL_R_VERSION_TOO_HIGH:
+    case SSL_R_WRONG_VERSION_NUMBER: return protocol_version;
+    case SSL_R_CERTIFICATE_VERIFY_FAILED: return certificate_other;
+    default: return other;
+  }
+}
+
 }  // namespace
 
 std::string reason_of(unsigned long code) {
@@ -60,18 +78,24 @@ result<progress> session::first_bytes(std::size_t budget) {
   const bool first = budget == hello_max_bytes;
   const auto got = pull(budget);
   if (!got) {
+    failure_.result = telemetry::handshake_result::closed;
     refuse(got.error().message());
     return got.error();
   }
-  if (*got == progress::ended) return refuse("the client closed the connection during the handshake");
+  if (*got == progress::ended) {
+    failure_.result = telemetry::handshake_result::closed;
+    return refuse("the client closed the connection during the handshake");
+  }
   if (*got == progress::blocked || !first || inbound_[0] == record_handshake) return got;
   if ((inbound_[0] & sslv2_length_bit) != std::byte{0}) {
     // RFC 8446 D.5 advises against taking an SSL 2 hello even where it offers a newer version.
     (void)outbox_.send(socket_, protocol_version_alert);
+    failure_.result = telemetry::handshake_result::protocol_version;
     return refuse("unsupported protocol: a hello in the form of SSL 2");
   }
   const auto opening = inbound_.first(std::min(inbound_.size(), opening_max_bytes));
   opening_.assign(opening.begin(), opening.end());
+  failure_.result = telemetry::handshake_result::not_tls;
   refuse("the first bytes are no TLS record");
   return error_code(errc::not_tls);
 }
@@ -98,6 +122,7 @@ result<progress> session::advance_handshake() {
 
 error_code session::refuse(const verdict& why) {
   failure_.openssl = words_of(why.code);
+  if (failure_.result == telemetry::handshake_result::other) failure_.result = result_of(why.code);
   // Before a version is agreed on, OpenSSL would name one that nobody asked for; the client's own offer stays.
   const int reason = ERR_GET_REASON(why.code);
   const bool no_version = reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_VERSION_TOO_LOW || reason == SSL_R_VERSION_TOO_HIGH;

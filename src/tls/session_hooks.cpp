@@ -63,6 +63,27 @@ std::string newest_version_in(core::bytes supported, unsigned legacy) {
 
 }  // namespace
 
+namespace {
+
+telemetry::handshake_result result_of(int x509_error) {
+  using enum telemetry::handshake_result;
+  switch (x509_error) {
+    case X509_V_ERR_CERT_HAS_EXPIRED: return certificate_expired;
+    case X509_V_ERR_CERT_NOT_YET_VALID: return certificate_not_yet_valid;
+    case X509_V_ERR_CERT_REVOKED: return certificate_revoked;
+    case X509_V_ERR_INVALID_PURPOSE: return certificate_purpose;
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_UNTRUSTED: return certificate_unknown_ca;
+    default: return certificate_other;
+  }
+}
+
+}  // namespace
+
 int client_hello_seen(SSL* ssl, int*, void*) {
   auto& failure = owner_of(ssl).failure_;
   failure.sni = server_name_in(extension_of(ssl, TLSEXT_TYPE_server_name));
@@ -75,6 +96,7 @@ int session::hooks::certificate_judged(int good, X509_STORE_CTX* chain) {
   auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
   auto& failure = owner_of(ssl).failure_;
   if (!failure.reason.empty()) return 0;
+  failure.result = result_of(X509_STORE_CTX_get_error(chain));
   failure.reason = X509_verify_cert_error_string(X509_STORE_CTX_get_error(chain));
   failure.depth = X509_STORE_CTX_get_error_depth(chain);
   if (const X509* refused = X509_STORE_CTX_get_current_cert(chain)) {

@@ -10,7 +10,7 @@ constexpr auto lifetime = 30min;           // +- 20 %, so that a fleet does not 
 constexpr auto silence_before_ping = 10s;  // passage 15
 constexpr auto ping_wait = 5s;
 constexpr auto young_age = 1s;
-constexpr std::size_t pending_acknowledgements_max_bytes = 64 * 17;   // of PINGs, 17 bytes each (passage 21)
+constexpr std::size_t pending_acknowledgements_max_bytes = 64 * 17;  // of PINGs, 17 bytes each (passage 21)
 
 }  // namespace
 
@@ -35,15 +35,16 @@ core::task<void> connection::run() {
   core::error_code why;
   while (!ended_) {
     const auto got = co_await stream_->receive(*this);
-    if (!got) why = got.error();
-    else if (*got == core::progress::ended) why = core::asio::error::eof;
+    if (!got)
+      why = got.error();
+    else if (*got == core::progress::ended)
+      why = core::asio::error::eof;
     if (why) break;
   }
   lost(why);
   // What was queued as a farewell (a GOAWAY) goes out if the socket takes it at once.
   pump_.flush();
   stream_->abort();
-
 }
 
 void connection::received(core::bytes in) {
@@ -51,7 +52,8 @@ void connection::received(core::bytes in) {
   last_received_ = now;
   suspect_ = false;
   session_.receive(in, now);
-  if (session_.failed() || (session_.output_bytes() > http2::session::output_mark_bytes + pending_acknowledgements_max_bytes && pump_.blocked())) {
+  if (session_.failed() ||
+      (session_.output_bytes() > http2::session::output_mark_bytes + pending_acknowledgements_max_bytes && pump_.blocked())) {
     lost(core::asio::error::connection_aborted);
     ended_ = true;
   }
@@ -59,7 +61,8 @@ void connection::received(core::bytes in) {
   home_.dispatch();
 }
 
-// EOF and GOAWAY are read before anything is written (passage 14): a request on an idle connection that the backend has closed would be lost.
+// EOF and GOAWAY are read before anything is written (passage 14): a request on an idle connection that the backend has closed would be
+// lost.
 bool connection::reads_first() { return !ended_ && idle() && stream_->has_input(); }
 
 bool connection::has_room() { return !suspect_ && !ended_ && session_.capacity() > 0 && !reads_first(); }
@@ -78,6 +81,10 @@ responder& connection::release(http2::stream& on) {
   on.owner = nullptr;
   home_.give_back(request);
   return to;
+}
+
+void connection::informational(http2::stream& on, const http2::response_head& head) {
+  static_cast<pooled_exchange*>(on.owner)->to->informational(head);
 }
 
 void connection::response_started(http2::stream& on, const http2::response_head& head, bool end) {
@@ -100,6 +107,7 @@ void connection::data(http2::stream& on, core::bytes payload, bool end) {
     // DATA before a head is malformed (RFC 9113 8.1).
     auto& to = release(on);
     session_.cancel(on);
+    home_.count(failure::broken);
     return to.failed(failure::broken);
   }
   if (!end) return static_cast<pooled_exchange*>(on.owner)->to->response_data(payload, false);
@@ -113,11 +121,16 @@ void connection::sent(http2::stream& on, std::size_t bytes) { static_cast<pooled
 void connection::closed(http2::stream& on, http2::code why, bool by_peer) {
   const bool before_head = !on.head_received;
   auto& to = release(on);
-  if (by_peer && before_head && why == http2::code::refused_stream) to.failed(failure::unprocessed);
-  else to.failed(by_peer && why == http2::code::cancel ? failure::cancelled : failure::broken);
+  auto told = by_peer && why == http2::code::cancel ? failure::cancelled : failure::broken;
+  if (by_peer && before_head && why == http2::code::refused_stream) told = failure::unprocessed;
+  home_.count(told);
+  to.failed(told);
 }
 
-void connection::unprocessed(http2::stream& on) { release(on).failed(failure::unprocessed); }
+void connection::unprocessed(http2::stream& on) {
+  home_.count(failure::unprocessed);
+  release(on).failed(failure::unprocessed);
+}
 
 void connection::going_away(http2::code why) {
   if (why == http2::code::enhance_your_calm) home_.back_off();
@@ -125,7 +138,7 @@ void connection::going_away(http2::code why) {
 
 void connection::output_drained() {
   if (session_.retiring() && idle()) return abort();
-  home_.dispatch();   // a reset has freed a slot, or the output is below its mark again
+  home_.dispatch();  // a reset has freed a slot, or the output is below its mark again
 }
 
 void connection::output_failed(core::error_code why) {
@@ -144,11 +157,15 @@ void connection::lost(core::error_code why) {
   ended_ = true;
   const auto streams = session_.open_streams();
   session_.for_each_stream([this](http2::stream& s) {
-    if (s.owner) release(s).failed(failure::broken);
+    if (!s.owner) return;
+    home_.count(failure::broken);
+    release(s).failed(failure::broken);
   });
   if (session_.failed()) {
-    home_.around_.log.warning("backend_broke_protocol", {{"backend", home_.settings_.name}, {"code", name_of(session_.failure())},
-                                                         {"reason", session_.failure_reason()}, {"streams", streams}});
+    home_.around_.log.warning("backend_broke_protocol", {{"backend", home_.settings_.name},
+                                                         {"code", name_of(session_.failure())},
+                                                         {"reason", session_.failure_reason()},
+                                                         {"streams", streams}});
   } else if (streams && !home_.stopped_) {
     home_.around_.log.warning("backend_lost", {{"backend", home_.settings_.name}, {"reason", why.message()}, {"streams", streams}});
   } else {

@@ -1,4 +1,5 @@
-// One connection to a backend: a stream, our client end of HTTP/2 on it, and the requests that are under way. Kept alive by its own coroutine and by the pool.
+// One connection to a backend: a stream, our client end of HTTP/2 on it, and the requests that are under way. Kept alive by its own
+// coroutine and by the pool.
 #pragma once
 
 #include <sallyport/net/output_pump.hpp>
@@ -9,17 +10,20 @@
 
 namespace sallyport::upstream {
 
-class connection final : public http2::client_events, public net::receiver, public net::output_source, public std::enable_shared_from_this<connection> {
+class connection final : public http2::client_events,
+                         public net::receiver,
+                         public net::output_source,
+                         public std::enable_shared_from_this<connection> {
  public:
   connection(pool& home, core::tcp_socket socket);
   ~connection();
 
-  core::task<void> run();   // until the connection ends
+  core::task<void> run();  // until the connection ends
   void sweep(core::clock::time_point now);
   void abort() noexcept;
 
   bool has_room();
-  bool reads_first();   // what has come decides whether it takes requests; it dispatches then
+  bool reads_first();  // what has come decides whether it takes requests; it dispatches then
   bool idle() const { return session_.open_streams() == 0; }
   void carry(pooled_exchange& request, const std::vector<http2::field>& fields, bool end);
 
@@ -28,6 +32,7 @@ class connection final : public http2::client_events, public net::receiver, publ
 
  private:
   // http2::client_events
+  void informational(http2::stream& on, const http2::response_head& head) override;
   void response_started(http2::stream& on, const http2::response_head& head, bool end) override;
   void response_trailers(http2::stream& on, const http2::response_head& trailers) override;
   void data(http2::stream& on, core::bytes payload, bool end) override;
@@ -51,7 +56,7 @@ class connection final : public http2::client_events, public net::receiver, publ
   http2::client_session session_;
   net::output_pump pump_;
   core::clock::time_point born_, retire_at_, last_received_, last_busy_, ping_sent_{};
-  bool answered_since_ping_ = true;   // HEADERS or DATA came since our last PING (passage 15)
+  bool answered_since_ping_ = true;  // HEADERS or DATA came since our last PING (passage 15)
   bool suspect_ = false, ended_ = false, lost_ = false;
 };
 

@@ -1,47 +1,20 @@
 #include <sallyport/upstream/pool.hpp>
 
 #include "connection.hpp"
+#include "dial.hpp"
 #include "pooled_exchange.hpp"
 
 #include <sallyport/core/deadline.hpp>
 #include <sallyport/core/expect.hpp>
-#include <sallyport/net/names.hpp>
-#include <sallyport/net/plain_stream.hpp>
-
-#include <boost/asio/ip/basic_resolver.hpp>
 
 #include <algorithm>
 
 namespace sallyport::upstream {
-namespace {
 
-using namespace std::chrono_literals;
-namespace asio = core::asio;
-constexpr auto back_off_first = 100ms, back_off_most = 5'000ms;   // passage 14
-
-// Name to socket: every address of the name in turn. The deadline is the caller's.
-core::task<core::result<core::tcp_socket>> dial(endpoint to) {
-  using resolver = asio::ip::basic_resolver<asio::ip::tcp, core::executor>;
-  resolver names(co_await asio::this_coro::executor);
-  auto addresses = net::known_addresses(to.host, to.port);
-  if (addresses.empty()) {
-    const auto port = std::to_string(to.port);
-    auto [error, found] = co_await names.async_resolve(to.host, port, core::await);
-    if (error) co_return error;
-    for (const auto& address : found) addresses.push_back(address.endpoint());
-  }
-  core::error_code last = asio::error::host_not_found;
-  for (const auto& address : addresses) {
-    auto made = co_await net::connect(address);
-    if (made) co_return std::move(*made);
-    last = made.error();
-  }
-  co_return last;
+pool::pool(const surroundings& around, const settings& s)
+    : around_(around), settings_(s), counted_(around.counts.backend(s.name)), pause_(std::make_unique<reconnect_pause>()) {
+  limits_.streams = s.streams_a_connection;
 }
-
-}  // namespace
-
-pool::pool(const surroundings& around, const settings& s) : around_(around), settings_(s) { limits_.streams = s.streams_a_connection; }
 
 pool::~pool() = default;
 
@@ -50,9 +23,9 @@ exchange* pool::open(const auth::permit&, const std::vector<http2::field>& field
   if (stopped_) return nullptr;
   auto* const carrier = line_.empty() ? with_room() : nullptr;
   if (!carrier) {
-    if (connections_.empty() && !connecting_ && core::clock::now() < not_before_) return nullptr;
+    if (connections_.empty() && !connecting_ && !pause_->over()) return refused(why);
     why = failure::no_slot;
-    if (line_.size() >= settings_.waiters_max) return nullptr;
+    if (line_.size() >= settings_.waiters_max) return refused(why);
   }
   auto& request = take_exchange();
   request.to = &to;
@@ -91,7 +64,7 @@ void pool::dispatch() {
 
 void pool::connect_if_wanted() {
   if (line_.empty() || connecting_ || stopped_ || connections_.size() >= settings_.connections) return;
-  if (core::clock::now() < not_before_) return;
+  if (!pause_->over()) return;
   for (const auto& c : connections_)
     if (c->reads_first()) return;
   connecting_ = true;
@@ -107,9 +80,11 @@ core::task<void> pool::connect() {
     connect_failed(made.error());
     co_return;
   }
-  failures_ = 0;
+  pause_->succeeded();
+  counted_.count(telemetry::connect_result::ok);
   const auto fresh = std::make_shared<connection>(*this, std::move(*made));
   connections_.push_back(fresh);
+  counted_.connections.raise();
   around_.log.debug("backend_connected", {{"backend", settings_.name}, {"connections", connections_.size()}});
   around_.tasks.spawn(fresh->run());
   dispatch();
@@ -118,7 +93,10 @@ core::task<void> pool::connect() {
 void pool::connect_failed(core::error_code why) {
   const auto& to = settings_.endpoints.front();
   back_off();
-  around_.log.warning("backend_unreachable", {{"backend", settings_.name}, {"endpoint", to.host + ":" + std::to_string(to.port)}, {"reason", why.message()},
+  counted_.count(result_of(why));
+  around_.log.warning("backend_unreachable", {{"backend", settings_.name},
+                                              {"endpoint", to.host + ":" + std::to_string(to.port)},
+                                              {"reason", why.message()},
                                               {"waiting", line_.size()}});
   if (!connections_.empty()) return;
   // The failure is shared by all who waited for this connect.
@@ -130,20 +108,22 @@ void pool::fail_first(failure why) {
   line_.pop_front();
   auto& told = *request.to;
   give_back(request);
+  count(why);
   told.failed(why);
 }
 
-void pool::back_off() {
-  auto pause = back_off_first * (1u << std::min(failures_, 6u));
-  if (pause > back_off_most) pause = back_off_most;
-  ++failures_;
-  std::uniform_real_distribution<double> spread(0.5, 1.0);
-  not_before_ = core::clock::now() + std::chrono::duration_cast<core::clock::duration>(pause * spread(jitter_));
+exchange* pool::refused(failure why) {
+  count(why);
+  return nullptr;
 }
+
+void pool::count(failure why) { counted_.count(label_of(why)); }
+
+void pool::back_off() { pause_->failed(); }
 
 void pool::lost(connection& which, bool young) {
   if (young && !stopped_) back_off();
-  std::erase_if(connections_, [&which](const auto& c) { return c.get() == &which; });
+  counted_.connections.lower(static_cast<std::int64_t>(std::erase_if(connections_, [&which](const auto& c) { return c.get() == &which; })));
   dispatch();
 }
 
@@ -153,6 +133,14 @@ void pool::sweep(core::clock::time_point now) {
   for (const auto& c : present) c->sweep(now);
   while (!line_.empty() && now - line_.front()->waiting->since >= settings_.wait) fail_first(failure::no_slot);
   connect_if_wanted();
+  std::int64_t streams = 0, orphans = 0;
+  for (const auto& c : connections_) {
+    streams += static_cast<std::int64_t>(c->session().open_streams());
+    orphans += static_cast<std::int64_t>(c->session().orphans());
+  }
+  counted_.streams.set(streams);
+  counted_.orphans.set(orphans);
+  counted_.waiting.set(static_cast<std::int64_t>(line_.size()));
 }
 
 void pool::stop() {

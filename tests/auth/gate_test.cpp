@@ -140,7 +140,8 @@ BOOST_AUTO_TEST_CASE(a_listener_without_tokens_admits_without_a_user_whatever_wa
 BOOST_AUTO_TEST_CASE(a_rest_token_is_basic_bearer_or_bare) {
   const auto encoded = root;
   at->spoken = form::rest;
-  for (const auto& value : {"Basic " + encoded, "basic " + encoded, "BASIC " + encoded, std::string("Bearer root:Milvus"), std::string("root:Milvus")})
+  for (const auto& value :
+       {"Basic " + encoded, "basic " + encoded, "BASIC " + encoded, std::string("Bearer root:Milvus"), std::string("root:Milvus")})
     BOOST_TEST(at->passes(value), value);
   const std::pair<std::string, denial> refused[] = {
       {"bearer root:Milvus", denial::unknown_user},

@@ -126,12 +126,12 @@ class counting_hasher {
 class worker {
  public:
   worker(const settings& s, users::store& store, std::shared_ptr<hashing_pool> pool, telemetry::logger& log) : context_(1) {
-    gate_ = std::make_unique<gate>(context_.get_executor(), s, store, std::move(pool), log);
+    gate_ = std::make_unique<gate>(context_.get_executor(), s, store, std::move(pool), log, metrics_.make_shard());
   }
   ~worker() { gate_.reset(); }
 
   gate& door() { return *gate_; }
-  form spoken = form::grpc;   // of every request from here on
+  form spoken = form::grpc;  // of every request from here on
   void close() { gate_.reset(); }
   core::asio::io_context& context() { return context_; }
 
@@ -175,6 +175,7 @@ class worker {
   bool passes(const std::string& value) { return std::holds_alternative<permit>(settle(value)); }
 
  private:
+  telemetry::metrics metrics_{{"0", "0", {}, {}}};
   core::asio::io_context context_;
   core::asio::executor_work_guard<core::executor> work_{context_.get_executor()};
   std::unique_ptr<gate> gate_;

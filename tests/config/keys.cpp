@@ -45,8 +45,10 @@ BOOST_AUTO_TEST_CASE(a_wrong_type_is_told_with_the_right_one) {
   const row table[] = {
       {"limits: 5\n",
        "F/c.yaml:1:9: error: 'limits' must be a map, not a single value (keys below it: handshake, first_request, idle, "
-       "write_stall, drain, connections, connections_per_source, handshakes, handshakes_per_source, streams, header_list, "
-       "header_fields, continuations, header_block, resets, resets_per_second, streams_refused, pings, settings, settings_entries, empty_data, "
+       "write_stall, drain, connections, connections_per_source, handshakes, handshakes_per_source, http1_head, http1_idle, streams, "
+       "header_list, "
+       "header_fields, continuations, header_block, resets, resets_per_second, streams_refused, pings, settings, settings_entries, "
+       "empty_data, "
        "window_updates, priorities, unknown_frames, buffers)\n"},
       {"log: [text]\n", "F/c.yaml:1:6: error: 'log' must be a map, not a list (keys below it: level, format, file)\n"},
       {"workers: [1]\n", "F/c.yaml:1:10: error: 'workers' must be a single value, not a list (write it after the colon, in one line)\n"},
@@ -127,7 +129,6 @@ BOOST_AUTO_TEST_CASE(what_a_later_version_brings_is_told_from_what_is_unknown) {
       {before + "127.0.0.1:1\n" +
            "backends: [{name: b, endpoints: ['127.0.0.1:3', '127.0.0.1:2'], rest: http1, credentials: {user: svc}}]\n",
        "F/c.yaml:5:49: error: several endpoints of one backend are not in this version (name exactly one)\n"
-       "F/c.yaml:5:65: error: 'backends[].rest' is not in this version (leave it out; REST is not forwarded yet)\n"
        "F/c.yaml:5:91: error: 'backends[].credentials' with a service credential is not in this version (use strip or forward)\n"},
   };
   for (const row& r : listeners) check(r);

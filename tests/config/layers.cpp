@@ -61,6 +61,8 @@ BOOST_AUTO_TEST_CASE(the_defaults_in_the_table_are_those_of_the_rooms) {
   BOOST_TEST((written.limits.idle == limits.idle));
   BOOST_TEST((written.limits.write_stall == limits.write_stall));
   BOOST_TEST((written.limits.drain == limits.drain));
+  BOOST_TEST((written.limits.http1_head == limits.http1_head));
+  BOOST_TEST((written.limits.http1_idle == limits.http1_idle));
   BOOST_TEST(written.limits.admission.connections == limits.admission.connections);
   BOOST_TEST(written.limits.admission.connections_per_source == limits.admission.connections_per_source);
   BOOST_TEST(written.limits.admission.handshakes == limits.admission.handshakes);
@@ -92,11 +94,13 @@ BOOST_AUTO_TEST_CASE(every_value_of_a_file_arrives_in_its_setting) {
       "listeners:\n- name: one\n  address: '[::1]:7'\n  protocol: auto\n  tls: {certificates: [{cert: c.pem, key: /k.key}], profile: "
       "modern, "
       "client_certificates: optional, client_ca: ca.pem}\n  tokens: none\n  health: token\n  backend: two\n"
-      "backends: [{name: two, endpoints: ['milvus.example:19530'], credentials: strip}]\n"
+      "backends: [{name: two, endpoints: ['milvus.example:19530'], rest: http1, rest_endpoints: ['milvus.example:18080'], credentials: "
+      "strip}]\n"
       "workers: 3\nusers: {authority: sallyport, store: 'sqlite:u.db'}\n"
       "auth: {refusal_floor: 60ms, hash_threads: 2, hash_queue: 3, cache: 4}\n"
       "limits: {handshake: 11s, first_request: 12s, idle: 13s, write_stall: 14s, drain: 0, connections: 15, connections_per_source: 16, "
-      "handshakes: 17, handshakes_per_source: 18, streams: 19, header_list: 20KiB, header_fields: 21, continuations: 22, resets: 23, "
+      "handshakes: 17, handshakes_per_source: 18, http1_head: 34s, http1_idle: 35s, streams: 19, header_list: 20KiB, header_fields: 21, "
+      "continuations: 22, resets: 23, "
       "resets_per_second: 24, header_block: 25KiB, streams_refused: 26, pings: 27, settings: 28, settings_entries: 29, empty_data: 30, "
       "window_updates: 31, priorities: 32, unknown_frames: 33}\nlog: {level: debug, format: json, file: l.log}\nadmin: {socket: s.sock}\n"
       "unsafe_no_tokens: true\nunsafe_plaintext_listener: true\nunsafe_plaintext_backend: true\nunsafe_default_root: true\n"
@@ -119,6 +123,9 @@ BOOST_AUTO_TEST_CASE(every_value_of_a_file_arrives_in_its_setting) {
   BOOST_TEST(s.backends[0].endpoints.at(0).host == "milvus.example");
   BOOST_TEST(s.backends[0].endpoints.at(0).port == 19530);
   BOOST_TEST((s.backends[0].credential == upstream::credentials::strip));
+  BOOST_TEST((s.backends[0].speaks == upstream::rest::http1));
+  BOOST_TEST(s.backends[0].rest_endpoints.at(0).host == "milvus.example");
+  BOOST_TEST(s.backends[0].rest_endpoints.at(0).port == 18080);
   BOOST_TEST(s.workers == 3u);
   BOOST_TEST(s.users.path.ends_with("/u.db"));
   BOOST_TEST((s.auth.refusal_floor == 60ms));
@@ -130,6 +137,8 @@ BOOST_AUTO_TEST_CASE(every_value_of_a_file_arrives_in_its_setting) {
   BOOST_TEST((s.limits.idle == 13s));
   BOOST_TEST((s.limits.write_stall == 14s));
   BOOST_TEST((s.limits.drain == 0s));
+  BOOST_TEST((s.limits.http1_head == 34s));
+  BOOST_TEST((s.limits.http1_idle == 35s));
   BOOST_TEST(s.limits.admission.connections == 15u);
   BOOST_TEST(s.limits.admission.connections_per_source == 16u);
   BOOST_TEST(s.limits.admission.handshakes == 17u);

@@ -81,13 +81,17 @@ def test_weak_suites_are_refused(one_way, certs, suite):
         Connection(one_way.address, context(certs, ssl.TLSVersion.TLSv1_2, ciphers=f"{suite}:@SECLEVEL=0"))
 
 
-@pytest.mark.parametrize("offered, agreed", [(("h2",), "h2"), (("http/1.1", "h2"), "h2"), (("grpc-exp", "h2"), "h2"), ((), None)])
+@pytest.mark.parametrize("offered, agreed", [(("h2",), "h2"), (("http/1.1", "h2"), "h2"), (("grpc-exp", "h2"), "h2"), (("http/1.1",), "http/1.1"), ((), None)])
 def test_alpn(one_way, certs, offered, agreed):
     """Without ALPN (as a Java SDK may come) the first bytes tell."""
+    if agreed == "http/1.1":
+        with socket.create_connection(one_way.address, timeout=5) as plain, context(certs, alpn=offered).wrap_socket(plain, server_hostname="localhost") as client:
+            assert client.selected_alpn_protocol() == agreed
+        return
     assert call(one_way, context(certs, alpn=offered))[1] == agreed
 
 
-@pytest.mark.parametrize("offered", [("http/1.1",), ("ftp",), ("h2c",)])
+@pytest.mark.parametrize("offered", [("http/1.0",), ("ftp",), ("h2c",)])
 def test_alpn_without_anything_that_is_spoken_is_refused(one_way, certs, offered):
     mark = one_way.mark()
     with pytest.raises(ssl.SSLError, match="(?i)no.application.protocol"):

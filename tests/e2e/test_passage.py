@@ -298,9 +298,30 @@ def test_streams_beyond_the_limit_are_refused_so_that_they_can_be_sent_again(raw
 def test_parallel_large_messages_do_not_stop_each_other(through):
     """The case at which a peer stalls: 1 MiB echoes in parallel through a real gRPC backend."""
     client, _, _ = through
-    sent = [made(MIB, seed) for seed in range(32)]
+    sent = [made(MIB, seed) for seed in range(50)]
     calls = [client.channel.unary_unary(PASSAGE + "Echo").future(m, timeout=60, metadata=client.metadata) for m in sent]
     assert [sha(call.result(timeout=60)) for call in calls] == [sha(m) for m in sent]
+
+
+def test_half_a_gibibyte_both_ways_takes_no_memory_to_speak_of(through):
+    """512 MiB up and the same down at the same time, and Sallyport grows by less than 16 MiB."""
+    client, _, program = through
+    client.unary("Echo", made(MIB, 1))   # what a first call allocates for good is not growth
+    up, down, before, most = hashlib.sha256(), hashlib.sha256(), program.rss_kib(), 0
+    message = made(MIB, 2)
+
+    def messages():
+        for _ in range(512):
+            up.update(message)
+            yield message
+
+    received = 0
+    for answer in client.both_ways("Chat", messages(), timeout=120):
+        down.update(answer)
+        received += 1
+        most = max(most, program.rss_kib())
+    assert received == 512 and up.digest() == down.digest()
+    assert most - before < 16 * 1024, f"{before} KiB before, {most} KiB at the most"
 
 
 def settled_bytes(backend, mark, timeout=15.0):

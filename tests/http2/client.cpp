@@ -318,7 +318,7 @@ BOOST_AUTO_TEST_CASE(an_orphan_that_nobody_answers_is_reset_when_the_budget_has_
     BOOST_TEST(room.session.open_streams() == 2u);
     room.session.sweep(room.now);
     BOOST_TEST(room.session.orphans() == 2u);
-    room.later(150ms);   // enough for one
+    room.later(150ms);  // enough for one
     room.session.sweep(room.now);
     BOOST_TEST(room.session.orphans() == 1u);
     BOOST_TEST(room.session.open_streams() == 1u);
@@ -333,7 +333,7 @@ BOOST_AUTO_TEST_CASE(an_orphan_that_nobody_answers_is_reset_when_the_budget_has_
 BOOST_AUTO_TEST_CASE(a_request_that_is_reset_before_its_headers_left_is_never_sent) {
   both_ways([](client_room& room) {
     room.open();
-    room.ask();   // the table has its fields now
+    room.ask();  // the table has its fields now
     room.output();
     auto& first = room.ask(false);
     room.session.send_data(first, bytes_of("first"), false);
@@ -358,7 +358,7 @@ BOOST_AUTO_TEST_CASE(a_request_that_is_reset_before_its_headers_left_is_never_se
 
 BOOST_AUTO_TEST_CASE(in_the_first_flush_the_preface_stays_when_a_request_is_taken_back) {
   client_room room(feeding::whole);
-  room.ask();                       // enters its fields
+  room.ask();  // enters its fields
   auto& gone = room.ask();
   BOOST_TEST(room.session.cancel(gone));
   const auto out = room.session.output();
@@ -389,7 +389,7 @@ BOOST_AUTO_TEST_CASE(headers_that_changed_the_table_are_sent_and_reset) {
     BOOST_TEST(room.session.cancel(room.ask()));
     BOOST_TEST(room.output().ends_with("RST_STREAM 1 CANCEL"));
     room.ask();
-    BOOST_TEST(room.output().starts_with("HEADERS 3 "));   // and the table is as the peer's
+    BOOST_TEST(room.output().starts_with("HEADERS 3 "));  // and the table is as the peer's
   });
 }
 

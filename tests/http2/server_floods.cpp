@@ -277,7 +277,7 @@ BOOST_AUTO_TEST_CASE(what_a_busy_client_sends_of_them_is_no_flood) {
     room.feed(window_update(nth(i), 30) + window_update(0, 30));
     room.trailers(nth(i));
     room.session.output_taken();
-    if (i % 10 == 0) room.feed(settings({{initial_window_size, 65'535}}) + raw(0xbe, 0, 0));   // twice a second at the most
+    if (i % 10 == 0) room.feed(settings({{initial_window_size, 65'535}}) + raw(0xbe, 0, 0));  // twice a second at the most
     room.later(100ms);
   }
   BOOST_TEST(!room.session.failed());

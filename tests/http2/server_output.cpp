@@ -327,6 +327,10 @@ BOOST_AUTO_TEST_CASE(a_gentle_reset_never_leaves_with_the_answer) {
     answered(room);
     room.feed(data(1, "came at once"));
     BOOST_TEST(room.output() == answer);
+    room.later(99ms);
+    room.feed(data(1, "was on its way"));
+    BOOST_TEST(room.output() == "");
+    room.later(1ms);
     room.feed(data(1, "goes on"));
     BOOST_TEST(room.output() == "RST_STREAM 1 NO_ERROR");
     room.feed(data_end(1, "late"));
@@ -370,6 +374,7 @@ BOOST_AUTO_TEST_CASE(a_gentle_reset_waits_for_an_answer_that_waits_for_its_windo
     room.output();
     room.feed(data(1, "goes on") + window_update(1, 5));
     BOOST_TEST(room.output() == "DATA 1 5 end");
+    room.later(100ms);
     room.feed(data(1, "and on"));
     BOOST_TEST(room.output() == "RST_STREAM 1 NO_ERROR");
   });

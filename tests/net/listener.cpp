@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -88,10 +89,11 @@ struct descriptor_limit {
   rlimit before{};
   descriptor_limit() { ::getrlimit(RLIMIT_NOFILE, &before); }
   ~descriptor_limit() { ::setrlimit(RLIMIT_NOFILE, &before); }
+  // Asserts nothing itself: UBSan's vptr check, which Boost.Test's macros meet, needs descriptors.
   void none_left() {
     auto now = before;
     now.rlim_cur = 3;
-    BOOST_REQUIRE_EQUAL(::setrlimit(RLIMIT_NOFILE, &now), 0);
+    if (::setrlimit(RLIMIT_NOFILE, &now) != 0) std::abort();
   }
 };
 
@@ -178,7 +180,6 @@ BOOST_FIXTURE_TEST_CASE(when_descriptors_run_out_accepting_pauses_and_goes_on, p
   dialler client;
   bool connected = false, nobody = false;
   {
-    // Nothing is asserted in here: UBSan's vptr check, which Boost.Test's macros meet, needs descriptors itself.
     descriptor_limit limit;
     limit.none_left();
     connected = client.connect(one->local());

@@ -31,6 +31,8 @@ limits limits_of(const passage::options& chosen) {
   made.idle = chosen.idle;
   made.write_stall = chosen.write_stall;
   made.drain = chosen.drain;
+  made.http1_head = chosen.http1_head;
+  made.http1_idle = chosen.http1_idle;
   made.admission.connections = chosen.connections;
   return made;
 }
@@ -39,6 +41,10 @@ upstream::settings backend_of(const passage::options& chosen, std::uint16_t port
   auto made = chosen.backend;
   made.name = "milvus";
   made.endpoints = {{"127.0.0.1", port}};
+  if (chosen.rest_port)
+    made.rest_endpoints = {{"127.0.0.1", chosen.rest_port}};
+  else if (made.speaks == upstream::rest::http1)
+    made.speaks = upstream::rest::off;
   return made;
 }
 

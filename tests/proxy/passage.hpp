@@ -76,10 +76,12 @@ class passage {
  public:
   struct options {
     std::chrono::milliseconds handshake{10'000}, first_request{60'000}, idle{900'000}, write_stall{60'000}, drain{30'000};
+    std::chrono::milliseconds http1_head{10'000}, http1_idle{60'000};
     std::uint32_t connections = 1'000, hash_queue = 1'024;
     bool tokens = true;
     std::string cert = {}, key = {};  // PEM files; a plaintext port without
     upstream::settings backend = {};
+    std::uint16_t rest_port = 0;  // of a backend that speaks HTTP/1.1; without one REST is off, unless backend says h2
     support::fake_backend::options fake = {};
   };
 

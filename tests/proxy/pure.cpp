@@ -1,6 +1,6 @@
 // What needs no socket: the first bytes, the form of a status, the rules for heads.
 #include "first_bytes.hpp"
-#include "grpc_status.hpp"
+#include "refusal.hpp"
 #include "request_rules.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -173,11 +173,11 @@ BOOST_AUTO_TEST_CASE(the_fields_of_a_refusal_are_in_milvus_order) {
 BOOST_AUTO_TEST_CASE(every_failure_of_a_backend_is_unavailable_but_its_cancel) {
   using upstream::failure;
   for (const auto why : {failure::unreachable, failure::no_slot, failure::unprocessed, failure::broken}) {
-    BOOST_TEST(refusal_of(why).status == 14U);
+    BOOST_TEST(static_cast<unsigned>(refusal_of(why).status) == 14U);
     BOOST_TEST(!refusal_of(why).message.empty());
     BOOST_TEST(refusal_of(why).reason.starts_with("backend_"));
   }
-  BOOST_TEST(refusal_of(failure::cancelled).status == 1U);
+  BOOST_TEST(static_cast<unsigned>(refusal_of(failure::cancelled).status) == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_denial_keeps_its_status_and_its_text) {
@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(a_denial_keeps_its_status_and_its_text) {
   for (const auto why : {denial::missing_token, denial::invalid_token, denial::several_tokens, denial::token_too_long,
                          denial::api_key_unknown, denial::unknown_user, denial::wrong_password, denial::overloaded, denial::revoked}) {
     const auto made = refusal_of(why);
-    BOOST_TEST(made.status == (why == denial::overloaded ? 14U : 16U));
+    BOOST_TEST(static_cast<unsigned>(made.status) == (why == denial::overloaded ? 14U : 16U));
     BOOST_TEST(made.message == auth::denial_text(why));
     BOOST_TEST(made.reason == auth::name_of(why));
   }
@@ -237,6 +237,53 @@ BOOST_AUTO_TEST_CASE(a_credential_is_forwarded_only_where_the_backend_wants_it_a
   BOOST_TEST(forwarded({{"a", "1"}, {"authorization", "cm9vdDpNaWx2dXM="}, {"b", "2"}}) == written_by_us + "a=1;b=2;");
   BOOST_TEST(forwarded({{"a", "1"}, {"authorization", "cm9vdDpNaWx2dXM="}, {"b", "2"}}, upstream::credentials::forward) ==
              written_by_us + "a=1;authorization=cm9vdDpNaWx2dXM=!;b=2;");
+}
+
+BOOST_AUTO_TEST_CASE(a_rest_path_is_the_backends_business_unless_it_can_be_read_in_two_ways_or_is_a_back_door) {
+  for (const auto path : {"/"sv, "/v2/vectordb/collections/list"sv, "/v1/vector/search"sv, "/v2/a%20b"sv, "/v2/a.b"sv, "/v2/..a"sv,
+                          "/v2/a.."sv, "/v2/..."sv, "/a/"sv, "/v2/%7Euser"sv, "/v2/a?b=//..;%2F%00"sv, "/expressions"sv, "/v2/expr"sv,
+                          "/logs"sv, "/api2"sv, "/v2/a%2"sv, "/v2/a%"sv, "*"sv})
+    BOOST_TEST((look_at_rest_path(path) == rest_path::plain), path);
+  for (const auto path :
+       {""sv,        "v2"sv,          "http://h/v2"sv, "//"sv,           "//v2"sv,      "/v2//a"sv,  "/v2/."sv,   "/v2/./a"sv,
+        "/.."sv,     "/v2/../expr"sv, "/v2/a/.."sv,    "/v2;a=b"sv,      "/v2/a;b/c"sv, "/v2\\a"sv,  "/v2%2fa"sv, "/v2%2Fa"sv,
+        "/v2%5ca"sv, "/v2%5Ca"sv,     "/v2%00"sv,      "/v2/%2e%2e/a"sv, "/v2/%2E"sv,   "/v2%3ba"sv, "/v2%3Ba"sv, "/v2#a"sv,
+        "/v2?a#b"sv, "/%%2f"sv,       "/a%"sv,         "**"sv,           "?"sv})
+    BOOST_TEST((look_at_rest_path(path) == rest_path::tricky), path);
+  for (const auto path : {"/expr"sv, "/expr?code=1"sv, "/EXPR"sv, "/Expr/"sv, "/debug/pprof/heap"sv, "/management/stop"sv, "/metrics"sv,
+                          "/log/level"sv, "/eventlog"sv, "/api/v1/health"sv, "/webui/"sv, "/_cluster/info"sv, "/_hook/configs"sv})
+    BOOST_TEST((look_at_rest_path(path) == rest_path::closed), path);
+}
+
+// An encoded letter is the same letter to the backend (RFC 3986 6.2.2.2).
+BOOST_AUTO_TEST_CASE(a_back_door_stays_shut_however_its_letters_are_encoded) {
+  for (const auto path : {"/%65xpr"sv, "/e%78pr"sv, "/%45XPR"sv, "/%6Detrics"sv, "/%5Fcluster/info"sv, "/deb%75g/pprof"sv})
+    BOOST_TEST((look_at_rest_path(path) != rest_path::plain), path);
+}
+
+BOOST_AUTO_TEST_CASE(the_fields_of_a_rest_request_go_on_but_for_what_is_the_clients_own) {
+  const std::string ours = ":method=POST;:scheme=http;:path=/v2/a?b=c;:authority=h;";
+  const auto made = [](const std::vector<std::pair<std::string_view, std::string_view>>& of, bool expects = false,
+                       upstream::credentials credential = upstream::credentials::strip) {
+    const auto fields = fields_of(of);
+    http2::request_head head;
+    head.fields = &fields;
+    head.method = "POST";
+    head.path = "/v2/a?b=c";
+    head.authority = "h";
+    std::vector<http2::field> into;
+    make_forwarded_rest_fields(head, credential, expects, into);
+    return shown(into);
+  };
+  for (const auto name : {"sourceid", "token", "x-sallyport-user", "x_sallyport_user", "x-sallyport-", "te", "host", "trailer",
+                          "authorization", ":path", ":method", ":scheme", ":authority"})
+    BOOST_TEST(made({{name, "value"}}) == ours, name);
+  BOOST_TEST(made({{"content-type", "application/json"}, {"content-length", "5"}, {"dbname", "a"}, {"sourceid2", "b"}, {"cookie", "c"}}) ==
+             ours + "content-type=application/json;content-length=5;dbname=a;sourceid2=b;cookie=c;");
+  BOOST_TEST(made({{"a", "1"}}, true) == ours + "expect=100-continue;a=1;");
+  BOOST_TEST(made({{"expect", "100-continue"}}) == ours + "expect=100-continue;");  // of HTTP/2, where it is a field like others
+  BOOST_TEST(made({{"a", "1"}, {"authorization", "Bearer a:b"}}, false, upstream::credentials::forward) ==
+             ours + "a=1;authorization=Bearer a:b!;");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

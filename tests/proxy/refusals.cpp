@@ -150,7 +150,7 @@ BOOST_AUTO_TEST_CASE(a_client_that_goes_on_uploading_to_a_415_is_stopped_after_t
   auto& got = client.finish(id);
   BOOST_TEST(find(got.head, ":status") == "415");
   BOOST_TEST(!got.reset.has_value());
-  BOOST_REQUIRE(client.until([&] { return got.reset.has_value(); }));   // by the clock, when nothing more comes
+  BOOST_REQUIRE(client.until([&] { return got.reset.has_value(); }));  // by the clock, when nothing more comes
   BOOST_TEST(*got.reset == h2::no_error);
   BOOST_TEST(on.backend.saw_nothing());
   check_connection_lives(on, client);

@@ -10,6 +10,7 @@
 #include <sallyport/core/asio.hpp>
 #include <sallyport/core/result.hpp>
 #include <sallyport/telemetry/log.hpp>
+#include <sallyport/telemetry/metrics.hpp>
 #include <sallyport/tls/identity.hpp>
 #include <sallyport/users/store.hpp>
 
@@ -48,10 +49,10 @@ enum class denial {
   overloaded,  // the hash queue is full: UNAVAILABLE, temporary
   revoked,     // the user was dropped or changed while the request was under way
 };
-std::string_view name_of(denial why);      // snake_case, for the log
-std::string_view denial_text(denial why);  // fixed strings for the client, Milvus' own where it has one (milvus-behaviour 1.2, 2.1)
-std::uint32_t grpc_status_of(denial why);  // total: 16, or 14 for what is temporary
-bool is_basic(std::string_view authorization);   // the scheme is Basic, in any case: a refusal of it says how to log in (RFC 7617 2)
+std::string_view name_of(denial why);           // snake_case, for the log
+std::string_view denial_text(denial why);       // fixed strings for the client, Milvus' own where it has one (milvus-behaviour 1.2, 2.1)
+std::uint32_t grpc_status_of(denial why);       // total: 16, or 14 for what is temporary
+bool is_basic(std::string_view authorization);  // the scheme is Basic, in any case: a refusal of it says how to log in (RFC 7617 2)
 
 // Proof that door 2 let a request pass. Copyable, cheap; made by the gate alone.
 class permit {
@@ -72,7 +73,7 @@ class permit {
 
 // What is known of a request when its head is whole. Views live for the length of the call.
 struct evidence {
-  tokens demanded = tokens::required;               // of the listener; none: a permit without a user, whatever was sent
+  tokens demanded = tokens::required;  // of the listener; none: a permit without a user, whatever was sent
   form spoken = form::grpc;
   const tls::peer_identity* certificate = nullptr;  // nullptr: none was shown
   std::string_view authorization;                   // the value of the one field
@@ -103,7 +104,7 @@ class memo {
  private:
   friend class gate;
   std::string value_;
-  form spoken_ = form::grpc;   // the same bytes may be a token in one form and none in the other
+  form spoken_ = form::grpc;  // the same bytes may be a token in one form and none in the other
   std::optional<permit> passed_;
 };
 
@@ -115,7 +116,8 @@ class gate {
   struct pending {};
   using verdict = std::variant<permit, denial, pending>;
 
-  gate(core::executor on, const settings& s, users::store& store, std::shared_ptr<hashing_pool> pool, telemetry::logger& log);
+  gate(core::executor on, const settings& s, users::store& store, std::shared_ptr<hashing_pool> pool, telemetry::logger& log,
+       telemetry::shard& counts);
   ~gate();
   gate(const gate&) = delete;
   gate& operator=(const gate&) = delete;

@@ -21,7 +21,7 @@ class task_group {
   // Starts `work` at the next turn of the worker. After cancel() nothing is started any more and the task is dropped.
   void spawn(task<void> work);
   void cancel();
-  task<void> joined();   // may be awaited by several
+  task<void> joined();  // may be awaited by several
   std::size_t size() const { return running_.size(); }
 
  private:

@@ -1,5 +1,6 @@
 // A growing run of bytes on their way out, and the pool that its memory comes from and goes back to: a connection without output owns none.
-// One pool a worker, used on its thread only; it must outlive its buffers. What bounds a buffer is whoever fills it (session's mark and windows).
+// One pool a worker, used on its thread only; it must outlive its buffers. What bounds a buffer is whoever fills it (session's mark and
+// windows).
 #pragma once
 
 #include <sallyport/core/result.hpp>
@@ -39,7 +40,7 @@ class buffer {
     return memory_.get() + end_;
   }
   void commit(std::size_t n) { end_ += n; }
-  void uncommit(std::size_t n) { end_ -= n; }   // takes back what was written last
+  void uncommit(std::size_t n) { end_ -= n; }  // takes back what was written last
   void append(core::bytes data) {
     if (data.empty()) return;
     std::memcpy(room(data.size()), data.data(), data.size());
@@ -49,7 +50,7 @@ class buffer {
     begin_ += n;
     if (begin_ == end_) clear();
   }
-  void clear();   // gives the memory back
+  void clear();  // gives the memory back
   buffer_pool& pool() const { return *pool_; }
 
  private:

@@ -6,7 +6,7 @@
 
 namespace sallyport::http2 {
 
-enum class code : std::uint32_t {   // RFC 9113 7
+enum class code : std::uint32_t {  // RFC 9113 7
   no_error = 0x0,
   protocol_error = 0x1,
   internal_error = 0x2,
@@ -22,10 +22,10 @@ enum class code : std::uint32_t {   // RFC 9113 7
   inadequate_security = 0xc,
   http_1_1_required = 0xd,
 };
-std::string_view name_of(code c);   // PROTOCOL_ERROR; "unknown" for a number that is none of them
+std::string_view name_of(code c);  // PROTOCOL_ERROR; "unknown" for a number that is none of them
 
-inline constexpr std::string_view client_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";   // RFC 9113 3.4
+inline constexpr std::string_view client_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";  // RFC 9113 3.4
 inline constexpr std::size_t frame_header_bytes = 9;
-inline constexpr std::size_t frame_max_bytes = 16'384;   // SETTINGS_MAX_FRAME_SIZE in both directions
+inline constexpr std::size_t frame_max_bytes = 16'384;  // SETTINGS_MAX_FRAME_SIZE in both directions
 
 }  // namespace sallyport::http2

@@ -10,25 +10,52 @@ namespace sallyport::http2 {
 // The names that some rule mentions. Pseudo-header fields come first.
 enum class known : std::uint8_t {
   other,
-  authority, method, path, scheme, status, protocol, pseudo_unknown,   // RFC 9113 8.3; pseudo_unknown: any other name with a colon first
-  connection, keep_alive, proxy_connection, transfer_encoding, upgrade,   // RFC 9113 8.2.2: end the message
-  te, host, content_length, content_type, authorization, cookie, user_agent, expect, trailer,
-  grpc_accept_encoding, grpc_encoding, grpc_status, grpc_message, grpc_timeout,
-  source_id, token, identity, alt_svc, date, server,
+  authority,
+  method,
+  path,
+  scheme,
+  status,
+  protocol,
+  pseudo_unknown,  // RFC 9113 8.3; pseudo_unknown: any other name with a colon first
+  connection,
+  keep_alive,
+  proxy_connection,
+  transfer_encoding,
+  upgrade,  // RFC 9113 8.2.2: end the message
+  te,
+  host,
+  content_length,
+  content_type,
+  authorization,
+  cookie,
+  user_agent,
+  expect,
+  trailer,
+  grpc_accept_encoding,
+  grpc_encoding,
+  grpc_status,
+  grpc_message,
+  grpc_timeout,
+  source_id,
+  token,
+  identity,
+  alt_svc,
+  date,
+  server,
 };
 known identify(std::string_view name);
 
 struct field {
   std::string_view name, value;
   known id = known::other;
-  bool never_index = false;   // RFC 7541 6.2.3: stays so wherever it is forwarded
+  bool never_index = false;  // RFC 7541 6.2.3: stays so wherever it is forwarded
 };
 
 inline field make_field(known id, std::string_view name, std::string_view value) { return {name, value, id, false}; }
 
 // A request's head that has passed RFC 9113 8.2 and 8.3. Views live until the event that brought it returns.
 struct request_head {
-  const std::vector<field>* fields = nullptr;   // all of them, pseudo-header fields first
+  const std::vector<field>* fields = nullptr;  // all of them, pseudo-header fields first
   std::string_view method, scheme, authority, path, content_type, authorization;
   std::uint32_t authorization_fields = 0;
   std::int64_t content_length = -1;
@@ -39,7 +66,7 @@ struct request_head {
 // A response's head or trailers, validated likewise.
 struct response_head {
   const std::vector<field>* fields = nullptr;
-  std::uint32_t status = 0;   // 0: trailers
+  std::uint32_t status = 0;  // 0: trailers
   std::int64_t content_length = -1;
 };
 

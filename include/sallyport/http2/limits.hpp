@@ -27,7 +27,18 @@ struct limits {
 
 // What of it was reached, for the metrics.
 enum class limit : std::uint8_t {
-  streams, streams_refused, header_list, header_block, continuations, resets, pings, settings, empty_data, window_updates, priorities, unknown_frames,
+  streams,
+  streams_refused,
+  header_list,
+  header_block,
+  continuations,
+  resets,
+  pings,
+  settings,
+  empty_data,
+  window_updates,
+  priorities,
+  unknown_frames,
 };
 inline constexpr std::size_t limit_count = 12;
 

@@ -1,9 +1,10 @@
 // One end of one HTTP/2 connection (RFC 9113), without I/O: bytes in, events out; commands in, bytes out.
 //
-// server_session is our end towards a client, client_session our end towards a backend; what they share is `session`. Owned by one connection and used on its
-// worker's thread only. Nothing here waits, reads a clock (the caller says what time it is) or allocates a request once warm. Bounded by `limits`, by the
-// windows that were granted (64 KiB a stream), and by the mark: DATA enters the output only while that is below `output_mark_bytes`.
-// A fault of the peer's that ends the connection queues a GOAWAY and makes `failed()` true; the caller flushes and closes.
+// server_session is our end towards a client, client_session our end towards a backend; what they share is `session`. Owned by one
+// connection and used on its worker's thread only. Nothing here waits, reads a clock (the caller says what time it is) or allocates a
+// request once warm. Bounded by `limits`, by the windows that were granted (64 KiB a stream), and by the mark: DATA enters the output only
+// while that is below `output_mark_bytes`. A fault of the peer's that ends the connection queues a GOAWAY and makes `failed()` true; the
+// caller flushes and closes.
 #pragma once
 
 #include <sallyport/core/asio.hpp>
@@ -26,43 +27,45 @@ class closed_ids;
 class hpack_decoder;
 class hpack_encoder;
 
-// One stream of this end. Made and freed by the session; a pointer is good until `closed` is told, or until both directions have ended and nothing waits.
+// One stream of this end. Made and freed by the session; a pointer is good until `closed` is told, or until both directions have ended and
+// nothing waits.
 struct stream {
   std::uint32_t id = 0;
-  void* owner = nullptr;              // of whoever handles the events; nullptr: events of this stream are not told any more
-  std::int64_t send_window = 0;       // what we may still send
-  std::int64_t receive_window = 0;    // what the peer may still send
-  std::uint32_t uncredited = 0;       // taken from it and not given back yet
-  std::int64_t content_length = -1;   // announced; -1: not
+  void* owner = nullptr;             // of whoever handles the events; nullptr: events of this stream are not told any more
+  std::int64_t send_window = 0;      // what we may still send
+  std::int64_t receive_window = 0;   // what the peer may still send
+  std::uint32_t uncredited = 0;      // taken from it and not given back yet
+  std::int64_t content_length = -1;  // announced; -1: not
   std::int64_t content_received = 0;
   time_point opened;
-  bool remote_ended = false;          // END_STREAM has come
-  bool local_ended = false;           // END_STREAM is written, or will follow what waits
-  bool end_waits = false;             // END_STREAM follows the DATA that waits
-  bool reset_waits = false;           // RST_STREAM(NO_ERROR) follows our END_STREAM: an answer before the request was whole (RFC 9113 8.1)
-  bool stops_gently = false;          // and not in the same flush (passage 12)
-  bool head_received = false;         // client role: the final response head
-  bool asked_for_head = false;        // client role: a HEAD request, whose response has no content whatever its content-length says
-  bool queued = false;                // in the line of streams with DATA to send
-  std::uint8_t informational = 0;     // client role: 1xx so far
-  std::uint64_t flush = 0;            // client role: the flush that its HEADERS leave with; server role, when not 0: the one after which it may be stopped
-  bool head_has_state = false;        // client role: they have changed the HPACK table, and must be sent
-  time_point stops_since;             // server role: when the answer was whole
-  std::unique_ptr<buffer> waiting;    // DATA that no window or room was there for; 64 KiB at most, for the other side's credit was withheld
-  std::unique_ptr<std::vector<std::byte>> trailers;   // an encoded header block that follows it (server role; its encoder has no state)
-  stream* next = nullptr;             // in the table
+  bool remote_ended = false;       // END_STREAM has come
+  bool local_ended = false;        // END_STREAM is written, or will follow what waits
+  bool end_waits = false;          // END_STREAM follows the DATA that waits
+  bool reset_waits = false;        // RST_STREAM(NO_ERROR) follows our END_STREAM: an answer before the request was whole (RFC 9113 8.1)
+  bool stops_gently = false;       // and not in the same flush (passage 12)
+  bool head_received = false;      // client role: the final response head
+  bool asked_for_head = false;     // client role: a HEAD request, whose response has no content whatever its content-length says
+  bool queued = false;             // in the line of streams with DATA to send
+  std::uint8_t informational = 0;  // client role: 1xx so far
+  std::uint64_t flush =
+      0;  // client role: the flush that its HEADERS leave with; server role, when not 0: the one after which it may be stopped
+  bool head_has_state = false;      // client role: they have changed the HPACK table, and must be sent
+  time_point stops_since;           // server role: when the answer was whole
+  std::unique_ptr<buffer> waiting;  // DATA that no window or room was there for; 64 KiB at most, for the other side's credit was withheld
+  std::unique_ptr<std::vector<std::byte>> trailers;  // an encoded header block that follows it (server role; its encoder has no state)
+  stream* next = nullptr;                            // in the table
   stream* next_queued = nullptr;
 };
 
 // What the session tells. Views live for the length of the call; commands may be given from within it, but not the session destroyed.
 class session_events {
  public:
-  virtual void data(stream& on, core::bytes payload, bool end) = 0;   // to be credited, by session::credit, when it has been passed on
-  virtual void sent(stream& on, std::size_t bytes) = 0;               // DATA that had waited is in the output now
-  virtual void closed(stream& on, code why, bool by_peer) = 0;        // reset: by the peer, or by us for its fault; gone after this call
+  virtual void data(stream& on, core::bytes payload, bool end) = 0;  // to be credited, by session::credit, when it has been passed on
+  virtual void sent(stream& on, std::size_t bytes) = 0;              // DATA that had waited is in the output now
+  virtual void closed(stream& on, code why, bool by_peer) = 0;       // reset: by the peer, or by us for its fault; gone after this call
   virtual void ping_answered() {}
-  virtual void stream_failed(std::uint32_t, code) {}   // we reset a stream for the peer's fault, told of or not: for the log
-  virtual void limit_reached(limit) {}                 // one of `limits`, whatever came of it: for the metrics
+  virtual void stream_failed(std::uint32_t, code) {}  // we reset a stream for the peer's fault, told of or not: for the log
+  virtual void limit_reached(limit) {}                // one of `limits`, whatever came of it: for the metrics
 
  protected:
   ~session_events() = default;
@@ -104,20 +107,20 @@ class session {
   // Commands on a stream. Nothing happens to a stream that was reset meanwhile, because nobody has a pointer to it.
   // Returns how much of `payload` entered the output at once; the rest waits, and `sent` tells when it goes.
   std::size_t send_data(stream& on, core::bytes payload, bool end);
-  void credit(stream& on, std::size_t bytes);   // the peer may send so much more on this stream
-  void reset(stream& on, code why);             // RST_STREAM; the owner is not told
+  void credit(stream& on, std::size_t bytes);  // the peer may send so much more on this stream
+  void reset(stream& on, code why);            // RST_STREAM; the owner is not told
 
   void grow_connection_window(std::int64_t to);
   void ping();
   bool ping_outstanding() const { return ping_outstanding_; }
 
-  void fail(code why, std::string_view reason);   // GOAWAY and no more
+  void fail(code why, std::string_view reason);  // GOAWAY and no more
   bool failed() const { return failed_; }
   code failure() const { return failure_; }
-  std::string_view failure_reason() const { return failure_reason_; }   // fixed strings: for the log
+  std::string_view failure_reason() const { return failure_reason_; }  // fixed strings: for the log
 
   std::size_t open_streams() const { return count_; }
-  time_point last_frame() const { return last_frame_; }   // when a frame of any kind came
+  time_point last_frame() const { return last_frame_; }  // when a frame of any kind came
   bool settings_acknowledged() const { return settings_acknowledged_; }
   // Calls f(stream&) for each open stream; f may end the stream it is given.
   template <class F>
@@ -135,7 +138,7 @@ class session {
   session(side role, const limits& within, buffer_pool& pool, decoded_block& scratch, session_events& events, time_point now);
 
   // What the roles differ in.
-  virtual void on_headers(std::uint32_t id, bool end, bool too_large) = 0;   // block_fields() has them
+  virtual void on_headers(std::uint32_t id, bool end, bool too_large) = 0;  // block_fields() has them
   virtual void on_goaway(std::uint32_t last_id, code why) = 0;
   virtual void on_settings() {}
   virtual void on_reset_budget_spent() = 0;
@@ -147,10 +150,11 @@ class session {
   stream* find(std::uint32_t id) const;
   void finish_if_done(stream& s);
   void remove(stream& s);
-  void stream_error(std::uint32_t id, stream* s, code why);   // RST_STREAM for the peer's fault; counts in the reset budget
-  void exceed(limit which, std::string_view reason);   // the end of a flood: GOAWAY(ENHANCE_YOUR_CALM)
+  void stream_error(std::uint32_t id, stream* s, code why);  // RST_STREAM for the peer's fault; counts in the reset budget
+  void exceed(limit which, std::string_view reason);         // the end of a flood: GOAWAY(ENHANCE_YOUR_CALM)
   void stop_gently(stream& s);
-  bool take_end(stream& s);   // END_STREAM came; false: shorter than its content-length, and reset
+  bool may_stop(const stream& s) const;  // the answer has left, and a moment has passed (passage 12)
+  bool take_end(stream& s);              // END_STREAM came; false: shorter than its content-length, and reset
   bool write_headers(std::uint32_t id, const std::vector<field>& fields, bool end);
   void write_rst(std::uint32_t id, code why);
   void write_goaway(std::uint32_t last_id, code why, std::string_view reason);
@@ -163,12 +167,12 @@ class session {
   session_events& events_;
   buffer out_;
   time_point now_;
-  std::uint32_t highest_peer_id_ = 0;   // server: the last request's id
+  std::uint32_t highest_peer_id_ = 0;  // server: the last request's id
   std::uint32_t peer_max_streams_ = 0xffffffff;
   std::unique_ptr<hpack_encoder> encoder_;
   token_bucket resets_;
   std::unique_ptr<closed_ids> closed_;
-  std::uint64_t flushes_ = 1;           // the number of the flush that is being filled
+  std::uint64_t flushes_ = 1;  // the number of the flush that is being filled
   std::int64_t connection_send_window_ = 65'535;
 
  private:
@@ -203,15 +207,15 @@ class session {
   std::unique_ptr<hpack_decoder> decoder_;
 
   // The frame under way.
-  std::vector<std::byte> rest_;          // a frame that is not whole yet, DATA excepted
-  std::size_t data_left_ = 0;            // of a DATA frame's payload
-  stream* data_stream_ = nullptr;        // whose it is; nullptr: credited and dropped
+  std::vector<std::byte> rest_;    // a frame that is not whole yet, DATA excepted
+  std::size_t data_left_ = 0;      // of a DATA frame's payload
+  stream* data_stream_ = nullptr;  // whose it is; nullptr: credited and dropped
   std::uint32_t data_id_ = 0;
   bool data_ends_ = false;
   std::size_t preface_seen_ = 0;
   bool settings_seen_ = false, settings_acknowledged_ = false;
-  std::vector<std::byte> block_;         // a header block over several frames
-  std::uint32_t block_id_ = 0;           // not 0: a CONTINUATION of this stream must follow
+  std::vector<std::byte> block_;  // a header block over several frames
+  std::uint32_t block_id_ = 0;    // not 0: a CONTINUATION of this stream must follow
   bool block_ends_ = false;
   std::uint32_t block_continuations_ = 0;
 
@@ -219,19 +223,19 @@ class session {
   std::int64_t connection_uncredited_ = 0;
   std::int64_t peer_initial_window_ = 65'535;
 
-  std::vector<stream*> table_;           // chained, by id
+  std::vector<stream*> table_;  // chained, by id
   std::size_t count_ = 0;
-  std::vector<std::unique_ptr<stream>> all_;   // owns every stream, in use or spare
+  std::vector<std::unique_ptr<stream>> all_;  // owns every stream, in use or spare
   std::vector<stream*> spare_;
-  stream* line_ = nullptr;               // streams with DATA to send, first in line
+  stream* line_ = nullptr;  // streams with DATA to send, first in line
   stream* line_end_ = nullptr;
 
-  std::uint32_t goaway_id_ = 0x7fffffff; // the last id that our GOAWAYs named: never raised again
+  std::uint32_t goaway_id_ = 0x7fffffff;  // the last id that our GOAWAYs named: never raised again
 
   std::size_t control_bytes_ = 0;
   token_bucket pings_, settings_, unknown_frames_;
-  std::uint32_t empty_data_ = 0;         // frames in a row
-  std::uint64_t data_sent_ = 0, streams_opened_ = 0;   // frames, streams: what the limits on WINDOW_UPDATE and PRIORITY follow
+  std::uint32_t empty_data_ = 0;                      // frames in a row
+  std::uint64_t data_sent_ = 0, streams_opened_ = 0;  // frames, streams: what the limits on WINDOW_UPDATE and PRIORITY follow
   std::uint64_t window_updates_ = 0, priorities_ = 0;
   std::uint64_t ping_number_ = 0;
   bool ping_outstanding_ = false;
@@ -256,15 +260,17 @@ class server_session final : public session {
   server_session(const limits& within, buffer_pool& pool, decoded_block& scratch, server_events& events, time_point now);
 
   void send_head(stream& on, const std::vector<field>& fields, bool end);
-  void send_trailers(stream& on, const std::vector<field>& fields);   // after the DATA that waits
-  // An answer that is whole before the request is: RST_STREAM(NO_ERROR) after our END_STREAM, and what still comes is credited (passage 12).
-  // at_once: it leaves with the turn's output, unless the end of the request has come by then: a client that sent all at once sees one HEADERS
-  // alone. gently: with the stream's next DATA after that flush, or from `sweep` after 100 ms, because curl 7.88 loses an answer that a reset follows.
+  void send_trailers(stream& on, const std::vector<field>& fields);  // after the DATA that waits
+  // An answer that is whole before the request is: RST_STREAM(NO_ERROR) after our END_STREAM, and what still comes is credited (passage
+  // 12). at_once: it leaves with the turn's output, unless the end of the request has come by then: a client that sent all at once sees one
+  // HEADERS alone. gently: 100 ms after that flush, with the stream's next DATA or from `sweep`, because curl 7.88 loses an answer that a
+  // reset follows.
   enum class stop { at_once, gently };
   void stop_request(stream& on, stop how);
-  void sweep(time_point now);   // a few times a second
+  void sweep(time_point now);  // a few times a second
 
-  // GOAWAY in two steps (RFC 9113 6.8): begin announces 2^31-1 and sends a PING; `finish_shutdown`, when that was answered or time is up, names the real last id.
+  // GOAWAY in two steps (RFC 9113 6.8): begin announces 2^31-1 and sends a PING; `finish_shutdown`, when that was answered or time is up,
+  // names the real last id.
   void begin_shutdown();
   void finish_shutdown();
   bool shutting_down() const { return shutdown_ != step::none; }
@@ -281,7 +287,7 @@ class server_session final : public session {
   void count_oversize();
 
   server_events& handler_;
-  std::vector<std::uint32_t> stopped_;   // streams that were answered this turn before their request was whole
+  std::vector<std::uint32_t> stopped_;  // streams that were answered this turn before their request was whole
   enum class step { none, announced, finished } shutdown_ = step::none;
   std::uint32_t last_accepted_id_ = 0x7fffffff;
   token_bucket refused_;
@@ -291,10 +297,11 @@ class server_session final : public session {
 
 class client_events : public session_events {
  public:
+  virtual void informational(stream&, const response_head&) {}  // 1xx: grpcio makes UNKNOWN of it, REST wants it
   virtual void response_started(stream& on, const response_head& head, bool end) = 0;
-  virtual void response_trailers(stream& on, const response_head& trailers) = 0;   // the end of the stream
-  virtual void unprocessed(stream& on) = 0;   // above a GOAWAY's last id: certainly not processed; gone after this call
-  virtual void going_away(code why) = 0;      // the peer takes no new streams
+  virtual void response_trailers(stream& on, const response_head& trailers) = 0;  // the end of the stream
+  virtual void unprocessed(stream& on) = 0;  // above a GOAWAY's last id: certainly not processed; gone after this call
+  virtual void going_away(code why) = 0;     // the peer takes no new streams
 
  protected:
   ~client_events() = default;
@@ -306,14 +313,14 @@ class client_session final : public session {
 
   // How many more streams may be opened now: the peer's limit, ours, the mark of the output, 2^30 ids (passage 14, 21).
   std::size_t capacity() const;
-  stream& open(const std::vector<field>& fields, bool end, void* owner);   // capacity() must not be 0
+  stream& open(const std::vector<field>& fields, bool end, void* owner);  // capacity() must not be 0
   bool retiring() const { return going_away_ || next_id_ >= retire_at_id; }
-  // A request whose HEADERS have not left is taken out of the output, when they have not changed the HPACK table: the backend never hears of it. Else
-  // RST_STREAM(CANCEL), within the budget of resets that backends bear (passage 18); false: that is spent, the stream is orphaned and its slot kept
-  // until it is answered or `sweep` finds the budget refilled.
+  // A request whose HEADERS have not left is taken out of the output, when they have not changed the HPACK table: the backend never hears
+  // of it. Else RST_STREAM(CANCEL), within the budget of resets that backends bear (passage 18); false: that is spent, the stream is
+  // orphaned and its slot kept until it is answered or `sweep` finds the budget refilled.
   bool cancel(stream& on);
-  void sweep(time_point now);   // a few times a second
-  std::size_t orphans() const { return orphans_; }   // at the last sweep
+  void sweep(time_point now);                       // a few times a second
+  std::size_t orphans() const { return orphans_; }  // at the last sweep
 
  private:
   static constexpr std::uint32_t retire_at_id = 1u << 30;

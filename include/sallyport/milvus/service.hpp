@@ -37,12 +37,18 @@ struct reply {
   std::string body;          // a gRPC message with its 5-byte prefix; empty when grpc_status is not 0
 };
 
+struct rest_reply;  // rest.hpp
+
 class service {
  public:
   service(const settings& s, users::store& store, telemetry::logger& log) : settings_(s), store_(store), log_(log) {}
 
   // `body` is everything the client sent: one length-prefixed message. `done` is called once, on this thread or on the store's.
   void call(std::string_view path, const auth::permit& caller, core::bytes body, std::function<void(reply)> done);
+
+  // The same for a POST of REST v2 whose path is disposition::answer to classify_rest: `body` is the whole JSON. Before `?` the path, as it
+  // was sent.
+  void rest(std::string_view path, const auth::permit& caller, core::bytes body, std::function<void(rest_reply)> done);
 
   // The rules for names and passwords, for the user command too: nothing when fine, else Milvus' reason.
   std::string fault_of_user_name(std::string_view name) const;

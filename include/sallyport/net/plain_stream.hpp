@@ -18,6 +18,7 @@ class plain_stream final : public stream {
   // Bytes or the end of the peer's direction wait in the socket: whoever writes first may write to a connection that is closed already.
   bool has_input();
   void abort() noexcept override;
+  void reset() noexcept override;
   std::size_t unsent() const override { return outbox_.size(); }
 
  private:

@@ -44,6 +44,8 @@ class stream {
 
   // Ends both directions at once; every pending wait ends with operation_aborted. Never fails.
   virtual void abort() noexcept = 0;
+  // The same by a TCP reset, when the stream goes: what the peer has got must not look whole (RFC 9112 9.8).
+  virtual void reset() noexcept = 0;
 
   // Bytes that the socket has not taken yet.
   virtual std::size_t unsent() const = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sallyport/auth/gate.hpp>
+#include <sallyport/http1/limits.hpp>
 #include <sallyport/http2/limits.hpp>
 #include <sallyport/net/listener.hpp>
 #include <sallyport/tls/context.hpp>
@@ -27,6 +28,9 @@ struct limits {
   std::chrono::milliseconds write_stall{60'000};    // limits.write_stall: no byte taken by the socket while output waits
   std::chrono::milliseconds drain{30'000};          // limits.drain: SIGTERM to the end of open streams
   net::admission_limits admission;  // limits.connections, limits.connections_per_source, limits.handshakes, limits.handshakes_per_source
+  std::chrono::milliseconds http1_head{10'000};  // limits.http1_head: the first byte of a head to its last
+  std::chrono::milliseconds http1_idle{60'000};  // limits.http1_idle: between two requests
+  http1::limits http1;
   http2::limits
       http2;  // limits.streams, limits.header_list, limits.header_fields, limits.continuations, limits.resets, limits.resets_per_second
 };

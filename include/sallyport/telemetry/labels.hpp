@@ -180,11 +180,11 @@ inline constexpr std::array words<connect_result>{
 };
 
 // Why a backend's answer failed; upstream::failure has the same words.
-enum class upstream_failure { unreachable, no_slot, unprocessed, cancelled, broken };
+enum class upstream_failure { unreachable, no_slot, unprocessed, cancelled, broken, timed_out };
 template <>
 inline constexpr std::array words<upstream_failure>{
     std::string_view("unreachable"), std::string_view("no_slot"), std::string_view("unprocessed"),
-    std::string_view("cancelled"),   std::string_view("broken"),
+    std::string_view("cancelled"),   std::string_view("broken"),  std::string_view("timed_out"),
 };
 
 template <class Label>

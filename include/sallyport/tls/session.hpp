@@ -6,6 +6,7 @@
 #include <sallyport/net/outbox.hpp>
 #include <sallyport/net/stream.hpp>
 #include <sallyport/net/workbench.hpp>
+#include <sallyport/telemetry/labels.hpp>
 #include <sallyport/tls/context.hpp>
 #include <sallyport/tls/identity.hpp>
 
@@ -29,6 +30,7 @@ core::error_code make_error_code(errc e);
 
 // T10: what the operator's log says about a handshake that failed. The client gets only the alert.
 struct handshake_failure {
+  telemetry::handshake_result result = telemetry::handshake_result::other;
   std::string
       reason;  // certificate has expired; no suitable application protocol; unsupported protocol; …: X.509's reason where there is one
   std::string openssl;       // OpenSSL's own words for the error, empty if none
@@ -62,6 +64,7 @@ class session final : public net::stream {
   core::task<core::result<core::progress>> drained() override;
   core::task<core::result<core::progress>> close() override;
   void abort() noexcept override;
+  void reset() noexcept override;
   std::size_t unsent() const override { return outbox_.size(); }
 
  private:

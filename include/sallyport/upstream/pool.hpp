@@ -1,8 +1,8 @@
 // The connections of one worker to one backend, and the line of requests that wait for a place on one (passage 14 to 18, 25).
 //
-// A request gets in by a permit alone. Owned by its worker and used on its thread; `stop` ends it. Bounded: connections, streams on each, requests that wait and
-// how long. The first permit opens the first connection; a connect in flight is shared by its waiters, and so is its failure. After a failure it fails fast until
-// the next attempt is due (100 ms to 5 s, with jitter).
+// A request gets in by a permit alone. Owned by its worker and used on its thread; `stop` ends it. Bounded: connections, streams on each,
+// requests that wait and how long. The first permit opens the first connection; a connect in flight is shared by its waiters, and so is its
+// failure. After a failure it fails fast until the next attempt is due (100 ms to 5 s, with jitter).
 #pragma once
 
 #include <sallyport/auth/gate.hpp>
@@ -36,20 +36,20 @@ struct surroundings {
 
 class connection;
 class pooled_exchange;
+class reconnect_pause;
 
-class pool {
+class pool final : public opener {
  public:
   pool(const surroundings& around, const settings& s);
   ~pool();
   pool(const pool&) = delete;
   pool& operator=(const pool&) = delete;
 
-  // Takes a request whose head is `fields`; `end`: it has no body. nullptr: it cannot be taken, `why` says why, and `to` is not called.
-  exchange* open(const auth::permit& passed, const std::vector<http2::field>& fields, bool end, responder& to, failure& why);
+  exchange* open(const auth::permit& passed, const std::vector<http2::field>& fields, bool end, responder& to, failure& why) override;
 
   // Once in a while, from the worker's sweep: waiting times, idle connections, PINGs to backends that are silent.
   void sweep(core::clock::time_point now);
-  void stop();   // ends every connection; open exchanges have been cancelled before
+  void stop();  // ends every connection; open exchanges have been cancelled before
 
  private:
   friend class connection;
@@ -61,6 +61,8 @@ class pool {
   core::task<void> connect();
   void connect_failed(core::error_code why);
   void fail_first(failure why);
+  exchange* refused(failure why);
+  void count(failure why);
   void back_off();
   void lost(connection& which, bool young);
   pooled_exchange& take_exchange();
@@ -71,13 +73,13 @@ class pool {
   settings settings_;
   http2::limits limits_;
   std::vector<std::shared_ptr<connection>> connections_;
-  std::deque<pooled_exchange*> line_;   // requests without a connection, first come first
+  std::deque<pooled_exchange*> line_;  // requests without a connection, first come first
   std::vector<std::unique_ptr<pooled_exchange>> all_;
   std::vector<pooled_exchange*> spare_;
   bool connecting_ = false, stopped_ = false;
-  std::uint32_t failures_ = 0;   // in a row
-  core::clock::time_point not_before_{};
-  std::minstd_rand jitter_{std::random_device{}()};
+  telemetry::backend_counts& counted_;
+  std::unique_ptr<reconnect_pause> pause_;
+  std::minstd_rand jitter_{std::random_device{}()};  // of the connections' lifetimes
 };
 
 }  // namespace sallyport::upstream

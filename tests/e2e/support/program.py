@@ -42,7 +42,7 @@ def event_of(line: str):
 
 
 def configuration(folder: Path, backend, *, certs: Path = None, mode=0, listener=None, **more) -> dict:
-    """The configuration of one listener on a free port in front of one backend (a port, or the whole `backends` list)."""
+    """The configuration of one listener on a free port in front of one backend (a port of gRPC alone, or the whole `backends` list)."""
     listening = {"name": "milvus", "address": "127.0.0.1:0", "backend": "milvus"} | (listener or {})
     if mode:
         tls = {"certificates": [{"cert": str(certs / "server.pem"), "key": str(certs / "server.key")}],
@@ -51,7 +51,7 @@ def configuration(folder: Path, backend, *, certs: Path = None, mode=0, listener
             tls["client_ca"] = str(certs / "ca.pem")
         listening["tls"] = tls | listening.get("tls", {})
     if isinstance(backend, int):
-        backend = [{"name": "milvus", "endpoints": [f"127.0.0.1:{backend}"]}]
+        backend = [{"name": "milvus", "endpoints": [f"127.0.0.1:{backend}"], "rest": "off"}]
     return {"listeners": [listening], "backends": backend, "users": {"store": f"sqlite:{folder / 'users.db'}"}} | more
 
 

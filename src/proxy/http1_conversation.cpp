@@ -1,0 +1,133 @@
+#include "http1_conversation.hpp"
+
+#include "connection.hpp"
+#include "exchange.hpp"
+
+#include <algorithm>
+
+namespace sallyport::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+// A body that comes slower is not a client's but an attack's (attacks P14): measured only while the client may send.
+constexpr auto body_period = 10s;
+constexpr std::uint64_t body_period_bytes = 2400;
+
+}  // namespace
+
+std::unique_ptr<conversation> speak_http1(connection& on) { return std::make_unique<http1_conversation>(on); }
+
+http1_conversation::http1_conversation(connection& on)
+    : on_(on),
+      session_(on.around().within.http1, on.around().buffers, on.around().scratch, *this, core::clock::now(),
+               on.door().trust ? "https" : "http") {}
+
+// Credits and ends of answers were commands: what they make possible is taken up here, at the end of the turn.
+core::bytes http1_conversation::output() {
+  session_.resume(core::clock::now());
+  return session_.output();
+}
+
+std::string_view http1_conversation::over() const {
+  if (!cause_.empty()) return cause_;
+  if (session_.closing()) return session_.failed() ? "protocol_error" : "client_closed";
+  return client_ended_ && !session_.answering() && !session_.has_output() && !on_.writing() ? "client_closed" : "";
+}
+
+// ---- requests
+
+void http1_conversation::request_started(const http2::request_head& head, bool end) {
+  request_whole_ = end;
+  close_after_ = false;
+  body_bytes_ = body_bytes_before_ = 0;
+  body_since_ = core::clock::now();
+  exchange_ = &take_exchange(on_.around());
+  exchange_->begin(on_, *this, nullptr, head, end);
+  on_.mark();
+}
+
+void http1_conversation::data(core::bytes payload, bool end) {
+  request_whole_ = request_whole_ || end;
+  body_bytes_ += payload.size();
+  if (exchange_)
+    exchange_->request_data(payload, end);
+  else
+    session_.credit(payload.size());
+}
+
+void http1_conversation::sent(std::size_t bytes) {
+  if (exchange_) exchange_->response_sent(bytes);
+}
+
+void http1_conversation::request_broken() {
+  if (auto* const gone = std::exchange(exchange_, nullptr)) gone->client_gone();
+}
+
+// The rest of a request will not come; a whole one may still be answered (RFC 9112 9.6).
+void http1_conversation::client_ended() {
+  client_ended_ = true;
+  if (!request_whole_) give_up("client_closed");
+}
+
+// ---- answers
+
+void http1_conversation::send_head(handle, const std::vector<http2::field>& fields, bool end) {
+  if (!close_after_) return session_.send_head(fields, end);
+  fields_ = fields;
+  fields_.push_back(http2::make_field(http2::known::connection, "connection", "close"));
+  session_.send_head(fields_, end);
+}
+
+void http1_conversation::credit(handle, std::size_t bytes) {
+  session_.credit(bytes);
+  on_.mark();
+}
+
+void http1_conversation::users_changed() {
+  if (exchange_) exchange_->judge_again();
+}
+
+// ---- the end
+
+void http1_conversation::give_up(std::string_view cause) {
+  end_exchanges();
+  session_.abort_response();
+  cause_ = cause;
+}
+
+void http1_conversation::end_exchanges() {
+  if (auto* const gone = std::exchange(exchange_, nullptr)) gone->client_gone();
+}
+
+void http1_conversation::begin_drain() { session_.begin_shutdown(); }
+
+void http1_conversation::end_drain() {
+  if (exchange_) exchange_->end_with(refusal_of(broken_off::drain_timed_out));
+  cause_ = "drain_timed_out";
+}
+
+bool http1_conversation::body_is_too_slow(core::clock::time_point now) {
+  if (request_whole_ || !session_.wants_input() || session_.expects_continue()) {
+    body_since_ = now;
+    body_bytes_before_ = body_bytes_;
+    return false;
+  }
+  if (now - body_since_ < body_period) return false;
+  const bool slow = body_bytes_ - body_bytes_before_ < body_period_bytes;
+  body_since_ = now;
+  body_bytes_before_ = body_bytes_;
+  return slow;
+}
+
+void http1_conversation::sweep(core::clock::time_point now) {
+  const auto& within = on_.around().within;
+  if (session_.closing()) return;
+  if (session_.head_began() != core::clock::time_point{} && now - session_.head_began() >= within.http1_head)
+    return give_up("head_timed_out");
+  if (body_is_too_slow(now)) return give_up("body_too_slow");
+  // A client that still takes its answer is not idle.
+  if (session_.answering() || exchange_ || session_.has_output() || on_.writing()) idle_since_ = now;
+  if (now - std::max(idle_since_, session_.idle_since()) >= within.http1_idle) cause_ = "idle";
+}
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,64 @@
+// A client that speaks HTTP/1.1: one request at a time, each judged by itself.
+#pragma once
+
+#include "context.hpp"
+#include "conversation.hpp"
+
+#include <sallyport/http1/session.hpp>
+
+namespace sallyport::proxy {
+
+class http1_conversation final : public conversation, private http1::server_events {
+ public:
+  explicit http1_conversation(connection& on);
+
+  void receive(core::bytes in, core::clock::time_point now) override { session_.receive(in, now); }
+  void client_ended() override;
+  bool wants_input(bool) const override { return session_.wants_input(); }
+  core::bytes output() override;
+  void output_taken() override { session_.output_taken(); }
+  bool has_output() const override { return session_.has_output(); }
+  void users_changed() override;
+  void begin_drain() override;
+  void end_drain() override;
+  void end_exchanges() override;
+  void sweep(core::clock::time_point now) override;
+  std::string_view over() const override;
+  bool cut() const override { return session_.cut(); }
+  std::string_view complaint() const override { return cause_.empty() ? session_.failure_reason() : std::string_view(); }
+  std::string_view complaint_code() const override { return {}; }
+
+  void send_informational(handle, const http2::response_head& head) override { session_.send_informational(head.status, *head.fields); }
+  void send_head(handle, const std::vector<http2::field>& fields, bool end) override;
+  std::size_t send_data(handle, core::bytes payload, bool end) override { return session_.send_data(payload, end); }
+  void send_trailers(handle, const std::vector<http2::field>&) override { session_.send_data({}, true); }  // HTTP/1.1 clients get none
+  void credit(handle, std::size_t bytes) override;
+  void let_go(handle) override { exchange_ = nullptr; }
+  void stop_request(handle, bool) override {}  // the session closes, or drops what is left of it
+  bool refuse_unprocessed(handle) override { return false; }
+  void break_off(handle) override { session_.abort_response(); }
+  void close_after() override { close_after_ = true; }
+  void permitted() override {}
+  bool expects_continue() const override { return session_.expects_continue(); }
+  bool takes_trailers() const override { return false; }
+  std::string_view name() const override { return "http/1.1"; }
+
+ private:
+  void request_started(const http2::request_head& head, bool end) override;
+  void data(core::bytes payload, bool end) override;
+  void sent(std::size_t bytes) override;
+  void request_broken() override;
+  void give_up(std::string_view cause);
+  bool body_is_too_slow(core::clock::time_point now);
+
+  connection& on_;
+  http1::server_session session_;
+  exchange* exchange_ = nullptr;  // the one under way
+  bool request_whole_ = true, client_ended_ = false, close_after_ = false;
+  std::uint64_t body_bytes_ = 0, body_bytes_before_ = 0;  // of the request under way; and at body_since_
+  core::clock::time_point body_since_{}, idle_since_{};
+  std::vector<http2::field> fields_;
+  std::string_view cause_;
+};
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,84 @@
+// One HTTP/1.1 connection to a backend, and the request that is on it. Kept alive by its own coroutine and by the pool.
+#pragma once
+
+#include <sallyport/http1/session.hpp>
+#include <sallyport/net/output_pump.hpp>
+#include <sallyport/net/plain_stream.hpp>
+#include <sallyport/upstream/http1_pool.hpp>
+
+namespace sallyport::upstream {
+
+class http1_exchange final : public exchange {
+ public:
+  explicit http1_exchange(http1_pool& home) : home_(home) {}
+  virtual ~http1_exchange() = default;
+
+  std::size_t send(core::bytes payload, bool end) override;
+  void credit(std::size_t bytes) override;
+  void cancel() override;
+
+  // What a request keeps while it waits for a connection.
+  struct parked {
+    parked(const std::vector<http2::field>& head, http2::buffer_pool& pool, bool whole)
+        : fields(head), body(pool), end(whole), since(core::clock::now()) {}
+    http2::stored_fields fields;
+    http2::buffer body;
+    bool end;
+    core::clock::time_point since;
+  };
+
+  responder* to = nullptr;
+  http1_connection* on = nullptr;
+  std::unique_ptr<parked> waiting;
+
+ private:
+  http1_pool& home_;
+};
+
+class http1_connection final : public http1::client_events,
+                               public net::receiver,
+                               public net::output_source,
+                               public std::enable_shared_from_this<http1_connection> {
+ public:
+  http1_connection(http1_pool& home, core::tcp_socket socket);
+
+  core::task<void> run();  // until the connection ends
+  void sweep(core::clock::time_point now);
+  void abort() noexcept;
+
+  bool takes_requests();  // idle, and the backend has not ended it
+  // False: the request cannot be said in HTTP/1.1, and nothing was written.
+  bool carry(http1_exchange& request, const std::vector<http2::field>& fields, bool end);
+  void let_go();  // the request is cancelled
+  std::size_t send(core::bytes payload, bool end);
+  void credit(std::size_t bytes);
+
+ private:
+  void informational(std::uint32_t status, const http2::response_head& head) override;
+  void response_started(const http2::response_head& head, bool end) override;
+  void data(core::bytes payload, bool end) override;
+  void sent(std::size_t bytes) override;
+
+  void received(core::bytes in) override;
+  core::bytes output() override;
+  void output_taken() override { session_.output_taken(); }
+  void output_drained() override;
+  void output_failed(core::error_code why) override;
+
+  responder& release();
+  void look_at_end();
+  void cut() noexcept;
+  core::task<void> something_left();  // some output has, or the connection has ended
+  void lost(core::error_code why);
+
+  http1_pool& home_;
+  std::unique_ptr<net::plain_stream> stream_;
+  http1::client_session session_;
+  net::output_pump pump_;
+  core::timer wanted_;
+  http1_exchange* request_ = nullptr;
+  core::clock::time_point idle_since_, asked_{};  // when the request's last bytes were given to it
+  bool head_seen_ = false, ended_ = false, lost_ = false;
+};
+
+}  // namespace sallyport::upstream

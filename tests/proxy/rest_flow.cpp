@@ -1,0 +1,78 @@
+// Large bodies of REST: HTTP/1.1 has no windows, so a peer that does not read stops the other one through us, and nothing is lost (passage
+// 19 and 20).
+#include "rest.hpp"
+
+namespace sallyport::proxy::testing {
+
+BOOST_AUTO_TEST_SUITE(rest_flow)
+
+BOOST_AUTO_TEST_CASE(two_megabytes_go_both_ways_whole) {
+  rest_passage p;
+  const auto body = pattern(2 * 1024 * 1024, 3);
+  const question asked{"POST", "/v2/chunked", {{"authorization", bearer}}, body};
+  for (const bool chunked : {false, true}) {
+    auto client = p.client(8 * 1024);
+    client.raw(on_the_wire(asked, chunked));
+    const auto got = client.answer();
+    BOOST_TEST(got.whole);
+    BOOST_TEST((got.body == body));
+    BOOST_TEST((p.rest.last().body == body));
+  }
+  auto two = p.on.client();
+  const auto id = two.open(head_of(asked), false);
+  BOOST_REQUIRE_EQUAL(two.upload(id, body, true), body.size());
+  BOOST_TEST((two.finish(id).body == body));
+  BOOST_TEST((p.rest.last().body == body));
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_does_not_read_stops_the_backend_and_gets_all_of_it_when_it_does) {
+  for (const auto* path : {"/v2/large", "/v2/large-close"}) {
+    rest_passage p;
+    const auto all = [](const auto& seen) { return seen.size() == 1 && seen[0].sent > fake_http1::large_bytes / 2; };
+    {
+      auto client = p.client(8 * 1024);
+      client.raw(on_the_wire({"GET", path}));
+      BOOST_TEST(!p.rest.until(all, 500ms));
+      const auto got = client.answer(false, 20s);
+      BOOST_TEST(got.whole);
+      BOOST_TEST((got.body == pattern(fake_http1::large_bytes)), path);
+    }
+    const auto all_of_second = [](const auto& seen) { return seen.size() == 2 && seen[1].sent > fake_http1::large_bytes / 2; };
+    client_options slow;
+    slow.credits = false;
+    auto two = p.on.client(slow);
+    const auto id = two.open(head_of({"GET", path}), true);
+    BOOST_REQUIRE(two.until([&] { return two.at(id).data_bytes == 65'535; }));
+    BOOST_TEST(!p.rest.until(all_of_second, 500ms));
+    // Odd pieces: what was kept at the backend's end of the connection is not lost.
+    while (!two.at(id).ended && !two.at(id).reset) {
+      const auto before = two.at(id).data_bytes;
+      for (const std::uint32_t piece : {1U, 32'767U, 32'767U}) two.credit(id, piece);
+      if (!two.until([&] { return two.at(id).data_bytes > before || two.at(id).ended || two.at(id).reset; })) break;
+    }
+    BOOST_TEST(two.at(id).ended);
+    BOOST_TEST((two.at(id).body == pattern(fake_http1::large_bytes)), path);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_backend_that_reads_no_body_stops_the_client) {
+  rest_passage p;
+  constexpr std::size_t much = 64 * 1024 * 1024;
+  auto client = p.client();
+  client.raw("POST /v2/deaf HTTP/1.1\r\nhost: x\r\nauthorization: " + bearer + "\r\ncontent-length: " + std::to_string(much) + "\r\n\r\n");
+  const auto piece = pattern(65'536);
+  std::size_t sent = 0;
+  pollfd at{client.socket().descriptor(), POLLOUT, 0};
+  while (sent < much && ::poll(&at, 1, 500) > 0) sent += client.socket().write_some(piece);
+  BOOST_TEST(sent < much / 2);
+
+  auto two = p.on.client();
+  const auto id = two.open(head_of({"POST", "/v2/deaf"}), false);
+  BOOST_TEST(two.upload(id, pattern(much / 4), true, 1s) < much / 4);
+  // Another stream of the same connection is not held up by it.
+  BOOST_TEST(two.call(head_of({"POST", "/v2/echo"}), "x").body == "x");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace sallyport::proxy::testing
