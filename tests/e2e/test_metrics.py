@@ -5,6 +5,7 @@ our own (support/exposition.py), and compared with docs/metrics.md.
 """
 
 import concurrent.futures
+import contextlib
 import http.client
 import json
 import re
@@ -18,7 +19,7 @@ import yaml
 from support import exposition
 from support.backends import free_port
 from support.exposition import value
-from support.h2raw import DATA, Connection, grpc_message, request_head, token
+from support.h2raw import DATA, Closed, Connection, frame, grpc_message, request_head, tls_context, token
 from support.paths import REPOSITORY
 from support.program import command, configuration
 
@@ -317,3 +318,74 @@ def test_status_where_no_server_runs(folder):
     assert code == 3 and out == "" and "no server listens on" in err and "-c FILE" in err
     code, out, err = command("ctl")
     assert code == 2 and "sallyport --help" in err
+
+
+# What passes, what does not
+
+
+def test_each_call_is_counted_by_its_outcome_and_door_2_by_how_it_judged(sallyport, grpc_backend):
+    backend = grpc_backend()
+    program = sallyport(backend.port, admin=PAGE)
+    page = page_of(program)
+    echo = "/sallyport.test.Passage/Echo"
+    with Connection(program.address) as client:
+        for _ in range(3):
+            assert client.call(echo, b"x", authorization=ROOT).grpc[0] == 0
+        assert client.call(echo, b"x", authorization=token("root:wrong")).grpc[0] == 16
+        assert client.call(echo, b"x").grpc[0] == 16
+        assert client.call("/milvus.proto.milvus.MilvusService/ListCredUsers", b"", authorization=ROOT).grpc[0] == 0
+        assert client.call("/milvus.proto.milvus.MilvusService/CreateRole", b"", authorization=ROOT).grpc[0] == 12
+        families = scrape(page)
+        counted = {(kind, outcome): value(families, "sallyport_requests_total", kind=kind, outcome=outcome)
+                   for kind, outcome in (("grpc", "ok"), ("grpc", "unauthenticated"), ("grpc", "unimplemented"), ("local", "ok"))}
+        assert counted == {("grpc", "ok"): 3, ("grpc", "unauthenticated"): 2, ("grpc", "unimplemented"): 1, ("local", "ok"): 1}
+        judged = {how: value(families, "sallyport_auth_checks_total", result=how) for how in ("memo", "cache", "hashed", "negative", "refused", "queue_full")}
+        assert judged["hashed"] == 1 and judged["refused"] == 2 and judged["memo"] + judged["cache"] == 4, judged
+        assert families["sallyport_request_seconds"].samples["sallyport_request_seconds_count", frozenset({("kind", "grpc")})] == 6
+        assert families["sallyport_hashing_seconds"].samples["sallyport_hashing_seconds_count", frozenset()] == 2
+        assert value(families, "sallyport_upstream_connects_total", backend="milvus", result="ok") == 1
+        until(lambda: value(scrape(page), "sallyport_upstream_connections", backend="milvus") == 1)
+    until(lambda: value(scrape(page), "sallyport_connection_ends_total", cause="client_closed") == 1)
+
+
+def test_a_backend_that_is_away_is_counted(sallyport):
+    program = sallyport(free_port(), admin=PAGE)
+    page = page_of(program)
+    with Connection(program.address) as client:
+        assert client.call("/a.b/C", b"x", authorization=ROOT).grpc[0] == 14
+    families = scrape(page)
+    assert value(families, "sallyport_upstream_connects_total", backend="milvus", result="refused") == 1
+    assert value(families, "sallyport_upstream_failures_total", backend="milvus", reason="unreachable") == 1
+    assert value(families, "sallyport_requests_total", kind="grpc", outcome="unavailable") == 1
+
+
+def test_handshakes_are_counted_by_what_was_wrong(sallyport, certs, bad_certs):
+    program = sallyport(free_port(), certs=certs, mode=2, admin=PAGE)
+    page = page_of(program)
+    wanted = {"wrong CA": "certificate_unknown_ca", "expired": "certificate_expired", "not yet valid": "certificate_not_yet_valid", "self-signed": "certificate_unknown_ca",
+              "server's purpose": "certificate_purpose", None: "no_certificate"}
+    counted = {}
+    for name, result in wanted.items():
+        counted[result] = counted.get(result, 0) + 1
+        with contextlib.suppress(OSError, Closed):
+            with Connection(program.address, tls_context(certs / "ca.pem", *(bad_certs[name] if name else ()))) as client:
+                client.read_to_end(5)
+        until(lambda: value(scrape(page), "sallyport_handshakes_total", result=result) == counted[result])
+    with socket.create_connection(program.address) as plain:
+        plain.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        hear(plain)
+    until(lambda: value(scrape(page), "sallyport_handshakes_total", result="not_tls") == 1)
+    with Connection(program.address, tls_context(certs / "ca.pem", certs / "client.pem", certs / "client.key")):
+        until(lambda: value(scrape(page), "sallyport_handshakes_total", result="ok") == 1)
+
+
+def test_a_flood_is_counted_by_its_limit(sallyport):
+    program = sallyport(free_port(), admin=PAGE, limits={"pings": 1})
+    page = page_of(program)
+    with contextlib.suppress(OSError, Closed):
+        with Connection(program.address) as client:
+            for _ in range(3):
+                client.send(frame(6, 0, 0, b"12345678"))
+            client.read_to_end(5)
+    until(lambda: value(scrape(page), "sallyport_http2_limits_total", limit="pings") == 1)
+    until(lambda: value(scrape(page), "sallyport_connection_ends_total", cause="limit") == 1)
