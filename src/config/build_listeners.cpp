@@ -51,7 +51,8 @@ void builder::listener(const node& item, const std::string& path, std::set<std::
     complain(protocol->at, "protocol tcp carries bytes, which have no tokens: 'tokens: required' cannot hold",
              "connect asks for a password before the bytes, certificate_user for a certificate; both are not in this version");
   scalar(&item, path, "protocol", &sound);
-  scalar(&item, path, "health", &sound);
+  using health = proxy::listener_settings::health;
+  word(&item, path, "health", made.health_for, {health::token, health::open}, &sound);
   tls_of(&item, path, made, sound);
   tokens_of(&item, path, made, sound);
   const node* backend = scalar(&item, path, "backend", &sound);

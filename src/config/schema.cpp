@@ -23,7 +23,7 @@ const std::vector<key> table{
     {.at = "listeners[].tls.crl", .is = kind::path, .later = "leave it out; until then a revoked certificate needs a new client CA"},
     {.at = "listeners[].tls.allow", .is = kind::list, .later = "leave it out; until then every certificate of the client CA may connect"},
     {.at = "listeners[].tokens", .is = kind::word, .initial = "required", .words = "required|none"},
-    {.at = "listeners[].health", .is = kind::word, .initial = "token", .words = "token", .later_words = "public"},
+    {.at = "listeners[].health", .is = kind::word, .initial = "token", .words = "token|public"},
     {.at = "listeners[].backend", .is = kind::text},
     {.at = "backends", .is = kind::list},
     {.at = "backends[].name", .is = kind::text},

@@ -18,6 +18,7 @@
 namespace sallyport::proxy {
 
 class exchange;
+class health_call;
 
 struct context {
   core::executor executor;
@@ -35,6 +36,8 @@ struct context {
   std::vector<http2::field> fields{};                  // of the head that is being written
   std::vector<std::unique_ptr<exchange>> exchanges{};  // owns all, in use or spare
   std::vector<exchange*> spare{};
+  bool serving = true;                   // false: draining
+  std::vector<health_call*> watchers{};  // to be told when that changes
 };
 
 }  // namespace sallyport::proxy

@@ -1,6 +1,7 @@
 #include "exchange.hpp"
 
 #include "connection.hpp"
+#include "health_call.hpp"
 #include "local_call.hpp"
 #include "request_rules.hpp"
 
@@ -45,7 +46,7 @@ void exchange::begin(connection& on, downstream& to, downstream::handle down, co
   to_ = &to;
   down_ = down;
   request_ended_ = end;
-  head_sent_ = answered_here_ = false;
+  head_sent_ = answered_here_ = health_ = false;
   rest_ = !head.grpc;
   post_ = head.method == "POST";
   head_only_ = head.method == "HEAD";
@@ -54,6 +55,8 @@ void exchange::begin(connection& on, downstream& to, downstream::handle down, co
   began_ = core::clock::now();
   path_.assign(head.path);
   if (const auto fault = fault_of(head)) return end_with(refusal_of(*fault));
+  if (!rest_ && on.door().settings.health_for == listener_settings::health::open && is_health_path(head.path))
+    return answer_health(head.path, end);
   judge(head);
 }
 
@@ -124,6 +127,7 @@ void exchange::pass(auth::permit passed, const std::vector<http2::field>& fields
 }
 
 void exchange::route_grpc(const std::vector<http2::field>& fields, std::string_view path, bool whole) {
+  if (is_health_path(path)) return answer_health(path, whole);
   switch (milvus::classify(path)) {
     case milvus::disposition::refuse:
       return end_with({grpc_code::unimplemented, std::string(milvus::refusal_text(path)), "rpc_not_served"});
@@ -134,6 +138,13 @@ void exchange::route_grpc(const std::vector<http2::field>& fields, std::string_v
       return;
     case milvus::disposition::forward: return forward(on_->door().grpc, fields, whole);
   }
+}
+
+// The backend is not asked: whether we serve is known here, and balancers ask often.
+void exchange::answer_health(std::string_view path, bool whole) {
+  answered_here_ = health_ = true;
+  up_ = health_call::start(on_->around(), path, *this);
+  if (whole) up_->send({}, true);
 }
 
 void exchange::route_rest(const std::vector<http2::field>& fields, std::string_view path, bool whole) {
@@ -322,7 +333,8 @@ void exchange::log_refusal(const refusal& why) const {
 
 void exchange::judge_again() {
   // A call that we answer ourselves is short, and may be the very one that changed its caller's password: it gets its answer.
-  if (!permit_ || answered_here_ || on_->around().gate.still_good(*permit_)) return;
+  // (A Watch is not: it ends with its user.)
+  if (!permit_ || (answered_here_ && !health_) || on_->around().gate.still_good(*permit_)) return;
   end_with(refusal_of(auth::denial::revoked));
 }
 

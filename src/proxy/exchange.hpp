@@ -43,6 +43,7 @@ class exchange final : public auth::waiter, public upstream::responder {
   void judge(const http2::request_head& head);
   void pass(auth::permit passed, const std::vector<http2::field>& fields, std::string_view path);
   void route_grpc(const std::vector<http2::field>& fields, std::string_view path, bool whole);
+  void answer_health(std::string_view path, bool whole);
   void route_rest(const std::vector<http2::field>& fields, std::string_view path, bool whole);
   void forward(upstream::opener& by, const std::vector<http2::field>& fields, bool whole);
   void answer_as_rest(std::uint32_t status, std::string_view body, bool challenge);
@@ -63,7 +64,7 @@ class exchange final : public auth::waiter, public upstream::responder {
   core::clock::time_point began_{};
   std::uint32_t status_ = 0;  // REST: of the answer's head
   bool rest_ = false, post_ = false, head_only_ = false, basic_ = false;
-  bool request_ended_ = false, head_sent_ = false, answered_here_ = false;
+  bool request_ended_ = false, head_sent_ = false, answered_here_ = false, health_ = false;
 };
 
 // A spare one of the worker's, or a new one.

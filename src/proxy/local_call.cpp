@@ -13,6 +13,11 @@ namespace {
 
 constexpr std::size_t message_max_bytes = 32 * 1024;  // a name, two passwords and a description are far below
 
+// It may have held a password.
+void wipe(std::vector<std::byte>& body) {
+  if (!body.empty()) explicit_bzero(body.data(), body.size());
+}
+
 }  // namespace
 
 upstream::exchange* local_call::start(context& around, std::string path, const auth::permit& caller, upstream::responder& to) {
@@ -24,7 +29,7 @@ upstream::exchange* local_call::start(context& around, std::string path, const a
 local_call::local_call(context& around, std::string path, const auth::permit& caller, upstream::responder& to)
     : around_(around), path_(std::move(path)), caller_(caller), to_(&to) {}
 
-local_call::~local_call() { explicit_bzero(body_.data(), body_.size()); }
+local_call::~local_call() { wipe(body_); }
 
 std::size_t local_call::send(core::bytes payload, bool end) {
   const auto self = shared_from_this();
@@ -83,7 +88,7 @@ upstream::exchange* local_rest_call::start(context& around, std::string path, co
 local_rest_call::local_rest_call(context& around, std::string path, const auth::permit& caller, upstream::responder& to)
     : around_(around), path_(std::move(path)), caller_(caller), to_(&to) {}
 
-local_rest_call::~local_rest_call() { explicit_bzero(body_.data(), body_.size()); }
+local_rest_call::~local_rest_call() { wipe(body_); }
 
 std::size_t local_rest_call::send(core::bytes payload, bool end) {
   const auto self = shared_from_this();

@@ -2,6 +2,7 @@
 
 #include "connection.hpp"
 #include "exchange.hpp"
+#include "health_call.hpp"
 
 #include <sallyport/upstream/http1_pool.hpp>
 
@@ -128,6 +129,9 @@ void worker::impl::begin_drain() {
   if (std::exchange(draining, true)) return;
   drain_until = core::clock::now() + parts.limits.drain;
   for (const auto& l : listeners) l->close();
+  around.serving = false;
+  const auto watchers = around.watchers;  // each leaves the list
+  for (auto* w : watchers) w->readiness_changed();
   for (auto* c : connections) c->begin_drain();
   sweeper.cancel();
 }

@@ -124,8 +124,8 @@ BOOST_AUTO_TEST_CASE(what_a_later_version_brings_is_told_from_what_is_unknown) {
        "F/c.yaml:5:13: error: protocol tcp carries bytes, which have no tokens: 'tokens: required' cannot hold (connect asks for a "
        "password "
        "before the bytes, certificate_user for a certificate; both are not in this version)\n"},
-      {before + "127.0.0.1:1\n  health: public\n" + backend,
-       "F/c.yaml:5:11: error: 'listeners[].health': public is not in this version (use token)\n"},
+      {before + "127.0.0.1:1\n  health: open\n" + backend,
+       "F/c.yaml:5:11: error: 'listeners[].health' must be token, public, not 'open'\n"},
       {before + "127.0.0.1:1\n" +
            "backends: [{name: b, endpoints: ['127.0.0.1:3', '127.0.0.1:2'], rest: http1, credentials: {user: svc}}]\n",
        "F/c.yaml:5:49: error: several endpoints of one backend are not in this version (name exactly one)\n"

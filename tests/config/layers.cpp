@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(every_value_of_a_file_arrives_in_its_setting) {
   const settings s = loaded_from(
       "listeners:\n- name: one\n  address: '[::1]:7'\n  protocol: auto\n  tls: {certificates: [{cert: c.pem, key: /k.key}], profile: "
       "modern, "
-      "client_certificates: optional, client_ca: ca.pem}\n  tokens: none\n  health: token\n  backend: two\n"
+      "client_certificates: optional, client_ca: ca.pem}\n  tokens: none\n  health: public\n  backend: two\n"
       "backends: [{name: two, endpoints: ['milvus.example:19530'], rest: http1, rest_endpoints: ['milvus.example:18080'], credentials: "
       "strip}]\n"
       "workers: 3\nusers: {authority: sallyport, store: 'sqlite:u.db'}\n"
@@ -112,6 +112,7 @@ BOOST_AUTO_TEST_CASE(every_value_of_a_file_arrives_in_its_setting) {
   BOOST_TEST(l.address.port == 7);
   BOOST_TEST(l.backend == "two");
   BOOST_TEST((l.tokens == auth::tokens::none));
+  BOOST_TEST((l.health_for == proxy::listener_settings::health::open));
   BOOST_TEST_REQUIRE(l.tls.has_value());
   BOOST_TEST(l.tls->certificates.at(0).cert.ends_with("/c.pem"));
   BOOST_TEST(l.tls->certificates.at(0).key == "/k.key");

@@ -18,6 +18,8 @@ struct listener_settings {
   net::listener_settings address;           // name, host, port
   std::optional<tls::server_settings> tls;  // nothing: plaintext (tlsMode 0)
   auth::tokens tokens = auth::tokens::required;
+  enum class health { token, open };  // who may ask grpc.health.v1: as any request, or everybody (listeners[].health: public)
+  health health_for = health::token;
   std::string backend;  // name of an upstream::settings
 };
 
