@@ -146,10 +146,12 @@ bool connection::may_read() const {
 }
 
 core::task<void> connection::until_may_read() {
+  waits_ = true;
   while (!may_read()) {
     wanted_.expires_at(core::timer::time_point::max());
     co_await wanted_.async_wait(core::await);
   }
+  waits_ = false;
 }
 
 void connection::received(core::bytes in) {
@@ -204,7 +206,7 @@ void connection::end_if_over() {
 }
 
 void connection::output_drained() {
-  wanted_.cancel();
+  if (waits_) wanted_.cancel();  // a lock, at each flush
   end_if_over();
   if (!closing_ || std::exchange(goodbye_said_, true)) return;
   linger_until_ = core::clock::now() + linger_time;

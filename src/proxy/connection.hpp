@@ -88,7 +88,7 @@ class connection final : public net::receiver, public net::output_source, public
   auth::memo memo_;
   core::timer wanted_;  // what the reader waits on while nothing more may be read
   core::clock::time_point accepted_, linger_until_{};
-  bool input_ended_ = false, closing_ = false, goodbye_said_ = false, aborted_ = false;
+  bool waits_ = false, input_ended_ = false, closing_ = false, goodbye_said_ = false, aborted_ = false;
   std::string_view cause_ = "client_closed";  // of the end, for the log
 };
 

@@ -26,11 +26,11 @@ enum class grpc_code : std::uint32_t {
 
 struct refusal {
   grpc_code status = grpc_code::unavailable;
-  std::string message;          // for the client: fixed strings, no internals
-  std::string_view reason;      // for the log: snake_case
-  std::uint32_t http = 503;     // REST: the status, and Milvus' code and words in the body (milvus-behaviour 2.3, 2.4)
-  std::int32_t code = 2;        // service unavailable
-  std::string_view rest_words;  // empty: as message
+  std::string message;            // for the client: fixed strings, no internals
+  std::string_view reason;        // for the log: snake_case
+  std::uint32_t http = 503;       // REST: the status, and Milvus' code and words in the body (milvus-behaviour 2.3, 2.4)
+  std::int32_t code = 2;          // service unavailable
+  std::string_view rest_words{};  // empty: as message
 };
 
 // What is not the backend's failure, nor door 2's.
