@@ -2,6 +2,8 @@
 
 #include "text.hpp"
 
+#include <sallyport/http2/media_type.hpp>
+
 #include <algorithm>
 
 namespace sallyport::http1 {
@@ -17,12 +19,6 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 // HTTP-version of RFC 9112 2.3: case-sensitive, one digit each.
 bool is_version(std::string_view text) {
   return text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' && is_digit(text[7]);
-}
-
-bool is_grpc(std::string_view content_type) {
-  constexpr std::string_view grpc = "application/grpc";
-  if (!content_type.starts_with(grpc)) return false;
-  return content_type.size() == grpc.size() || content_type[grpc.size()] == '+' || content_type[grpc.size()] == ';';
 }
 
 // RFC 9112 3.2.2: `scheme://authority/path`. Both its scheme and its authority must be what the connection and Host say (attacks P07).
@@ -72,7 +68,7 @@ void fill_head(std::vector<field>& fields, std::size_t pseudo, read_request& int
                fields.end());
   head.fields = &fields;
   head.content_length = into.facts.content_length;
-  head.grpc = is_grpc(head.content_type);
+  head.grpc = http2::is_grpc(head.content_type);
 }
 
 }  // namespace

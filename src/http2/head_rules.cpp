@@ -133,12 +133,6 @@ bool read_regular(const field& f, seen& so_far, request_head& head) {
 
 }  // namespace
 
-bool is_grpc(std::string_view content_type) {
-  constexpr std::string_view grpc = "application/grpc";
-  if (!content_type.starts_with(grpc)) return false;
-  return content_type.size() == grpc.size() || content_type[grpc.size()] == '+' || content_type[grpc.size()] == ';';
-}
-
 bool read_request_head(const std::vector<field>& fields, request_head& head) {
   head.fields = &fields;
   seen so_far;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sallyport/http2/field.hpp>
+#include <sallyport/http2/media_type.hpp>
 
 #include <string_view>
 #include <vector>
@@ -13,7 +14,5 @@ bool read_request_head(const std::vector<field>& fields, request_head& head);
 bool read_response_head(const std::vector<field>& fields, response_head& head);
 // No pseudo-header field; from a client no `authorization` either: a credential after the judgement must not look like one.
 bool trailers_are_valid(const std::vector<field>& fields, bool from_client);
-
-bool is_grpc(std::string_view content_type);
 
 }  // namespace sallyport::http2

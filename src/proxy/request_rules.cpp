@@ -70,70 +70,57 @@ rest_path look_at_rest_path(std::string_view target) {
   return rest_path::plain;
 }
 
-void make_forwarded_rest_fields(const http2::request_head& head, upstream::credentials credential, bool expects,
-                                std::vector<http2::field>& into) {
-  using http2::known;
+namespace {
+
+using http2::known;
+
+// The pseudo-header fields, first and written by us.
+void begin_fields(const http2::request_head& head, std::vector<http2::field>& into) {
   into.clear();
   into.push_back(http2::make_field(known::method, ":method", head.method));
   into.push_back(http2::make_field(known::scheme, ":scheme", "http"));
   into.push_back(http2::make_field(known::path, ":path", head.path));
   if (!head.authority.empty()) into.push_back(http2::make_field(known::authority, ":authority", head.authority));
-  if (expects) into.push_back(http2::make_field(known::expect, "expect", "100-continue"));
-  for (const auto& f : *head.fields) {
-    switch (f.id) {
-      case known::authority:
-      case known::method:
-      case known::path:
-      case known::scheme:
-      case known::host:
-      case known::te:
-      case known::trailer:
-      case known::source_id:
-      case known::token:
-      case known::identity: break;
-      case known::authorization:
-        if (credential == upstream::credentials::forward) {
-          into.push_back(f);
-          into.back().never_index = true;
-        }
-        break;
-      default: into.push_back(f);
-    }
+}
+
+// A field of the client's, if it is one that any backend may see.
+void pass_on(const http2::field& f, upstream::credentials credential, std::vector<http2::field>& into) {
+  switch (f.id) {
+    case known::authority:
+    case known::method:
+    case known::path:
+    case known::scheme:
+    case known::host:
+    case known::te:
+    case known::trailer:
+    case known::source_id:  // CVE-2025-64513: with it Milvus asks for no password
+    case known::token:
+    case known::identity: break;
+    case known::authorization:
+      if (credential == upstream::credentials::forward) {
+        into.push_back(f);
+        into.back().never_index = true;  // RFC 7541 7.1.3
+      }
+      break;
+    default: into.push_back(f);
   }
 }
 
+}  // namespace
+
+void make_forwarded_rest_fields(const http2::request_head& head, upstream::credentials credential, bool expects,
+                                std::vector<http2::field>& into) {
+  begin_fields(head, into);
+  if (expects) into.push_back(http2::make_field(known::expect, "expect", "100-continue"));
+  for (const auto& f : *head.fields) pass_on(f, credential, into);
+}
+
 void make_forwarded_fields(const http2::request_head& head, upstream::credentials credential, std::vector<http2::field>& into) {
-  using http2::known;
-  into.clear();
-  into.push_back(http2::make_field(known::method, ":method", head.method));
-  into.push_back(http2::make_field(known::scheme, ":scheme", "http"));
-  into.push_back(http2::make_field(known::path, ":path", head.path));
-  if (!head.authority.empty()) into.push_back(http2::make_field(known::authority, ":authority", head.authority));
+  begin_fields(head, into);
   into.push_back(http2::make_field(known::te, "te", "trailers"));  // grpc-core servers reset a stream without it
   into.push_back(http2::make_field(known::content_type, "content-type", "application/grpc"));
-  for (const auto& f : *head.fields) {
-    switch (f.id) {
-      case known::authority:
-      case known::method:
-      case known::path:
-      case known::scheme:
-      case known::host:
-      case known::te:
-      case known::content_type:
-      case known::expect:
-      case known::trailer:
-      case known::source_id:  // CVE-2025-64513: with it Milvus asks for no password
-      case known::token:
-      case known::identity: break;
-      case known::authorization:
-        if (credential == upstream::credentials::forward) {
-          into.push_back(f);
-          into.back().never_index = true;  // RFC 7541 7.1.3
-        }
-        break;
-      default: into.push_back(f);
-    }
-  }
+  for (const auto& f : *head.fields)
+    if (f.id != known::content_type && f.id != known::expect) pass_on(f, credential, into);
 }
 
 }  // namespace sallyport::proxy

@@ -1,6 +1,8 @@
 // One HTTP/1.1 connection to a backend, and the request that is on it. Kept alive by its own coroutine and by the pool.
 #pragma once
 
+#include "parked.hpp"
+
 #include <sallyport/http1/session.hpp>
 #include <sallyport/net/output_pump.hpp>
 #include <sallyport/net/plain_stream.hpp>
@@ -16,16 +18,6 @@ class http1_exchange final : public exchange {
   std::size_t send(core::bytes payload, bool end) override;
   void credit(std::size_t bytes) override;
   void cancel() override;
-
-  // What a request keeps while it waits for a connection.
-  struct parked {
-    parked(const std::vector<http2::field>& head, http2::buffer_pool& pool, bool whole)
-        : fields(head), body(pool), end(whole), since(core::clock::now()) {}
-    http2::stored_fields fields;
-    http2::buffer body;
-    bool end;
-    core::clock::time_point since;
-  };
 
   responder* to = nullptr;
   http1_connection* on = nullptr;

@@ -44,7 +44,7 @@ exchange* http1_pool::open(const auth::permit&, const std::vector<http2::field>&
     why = failure::cannot_be_said;
     return nullptr;
   }
-  request.waiting = std::make_unique<http1_exchange::parked>(fields, around_.buffers, end);
+  request.waiting = std::make_unique<parked>(fields, around_.buffers, end);
   line_.push_back(&request);
   connect_if_wanted();
   return &request;
@@ -63,16 +63,16 @@ void http1_pool::dispatch() {
     if (!carrier) break;
     auto& request = *line_.front();
     line_.pop_front();
-    const auto parked = std::move(request.waiting);
-    const bool whole = parked->end && parked->body.empty();
-    if (!carrier->carry(request, parked->fields.fields(), whole)) {
+    const auto held = std::move(request.waiting);
+    const bool whole = held->end && held->body.empty();
+    if (!carrier->carry(request, held->fields.fields(), whole)) {
       auto& told = *request.to;
       give_back(request);
       told.failed(failure::cannot_be_said);
       continue;
     }
-    if (parked->body.empty()) continue;
-    const auto taken = carrier->send(parked->body.view(), parked->end);
+    if (held->body.empty()) continue;
+    const auto taken = carrier->send(held->body.view(), held->end);
     if (taken) request.to->request_taken(taken);
   }
   connect_if_wanted();
@@ -151,12 +151,7 @@ void http1_pool::give_back(http1_exchange& done) {
   spare_.push_back(&done);
 }
 
-std::size_t http1_exchange::send(core::bytes payload, bool end) {
-  if (!waiting) return on->send(payload, end);
-  waiting->body.append(payload);
-  waiting->end = waiting->end || end;
-  return 0;
-}
+std::size_t http1_exchange::send(core::bytes payload, bool end) { return waiting ? waiting->add(payload, end) : on->send(payload, end); }
 
 void http1_exchange::credit(std::size_t bytes) {
   if (on) on->credit(bytes);

@@ -33,7 +33,7 @@ exchange* pool::open(const auth::permit&, const std::vector<http2::field>& field
     carrier->carry(request, fields, end);
     return &request;
   }
-  request.waiting = std::make_unique<pooled_exchange::parked>(fields, around_.buffers, end);
+  request.waiting = std::make_unique<parked>(fields, around_.buffers, end);
   line_.push_back(&request);
   connect_if_wanted();
   return &request;
@@ -52,11 +52,11 @@ void pool::dispatch() {
     if (!carrier) break;
     auto& request = *line_.front();
     line_.pop_front();
-    const auto parked = std::move(request.waiting);
-    const bool whole = parked->end && parked->body.empty();
-    carrier->carry(request, parked->fields.fields(), whole);
-    if (whole || parked->body.empty()) continue;
-    const auto taken = carrier->session().send_data(*request.stream, parked->body.view(), parked->end);
+    const auto held = std::move(request.waiting);
+    const bool whole = held->end && held->body.empty();
+    carrier->carry(request, held->fields.fields(), whole);
+    if (whole || held->body.empty()) continue;
+    const auto taken = carrier->session().send_data(*request.stream, held->body.view(), held->end);
     if (taken) request.to->request_taken(taken);
   }
   connect_if_wanted();
@@ -170,11 +170,7 @@ void pool::give_back(pooled_exchange& done) {
 void pool::leave_line(pooled_exchange& who) { std::erase(line_, &who); }
 
 std::size_t pooled_exchange::send(core::bytes payload, bool end) {
-  if (waiting) {
-    waiting->body.append(payload);
-    waiting->end = waiting->end || end;
-    return 0;
-  }
+  if (waiting) return waiting->add(payload, end);
   const auto taken = on->session().send_data(*stream, payload, end);
   on->mark();
   return taken;
