@@ -85,7 +85,7 @@ stored_fields::stored_fields(const std::vector<field>& from) {
   };
   for (const auto& f : from) {
     const auto name = keep(f.name);
-    fields_.push_back({name, keep(f.value), f.id, f.never_index});
+    fields_.push_back({name, keep(f.value), f.id, f.never_index, f.checked});
   }
 }
 

@@ -59,11 +59,17 @@ bool all_of(std::string_view text, const std::array<bool, 256>& allowed) {
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-bool bytes_are_valid(const field& f) {
-  const auto name = f.name.starts_with(':') ? f.name.substr(1) : f.name;
-  if (name.empty() || !all_of(name, name_bytes) || !all_of(f.value, value_bytes)) return false;
-  return f.value.empty() || !(is_blank(f.value.front()) || is_blank(f.value.back()));  // RFC 9113 8.2.1
+bool name_is_valid(std::string_view name) {
+  if (name.starts_with(':')) name.remove_prefix(1);
+  return !name.empty() && all_of(name, name_bytes);
 }
+
+bool value_is_valid(std::string_view value) {
+  if (value.empty()) return true;
+  return !is_blank(value.front()) && !is_blank(value.back()) && all_of(value, value_bytes);  // RFC 9113 8.2.1
+}
+
+bool bytes_are_valid(const field& f) { return checked_bytes(f) == (field::name_checked | field::value_checked); }
 
 bool is_pseudo(known id) { return id >= known::authority && id <= known::pseudo_unknown; }
 
@@ -132,6 +138,13 @@ bool read_regular(const field& f, seen& so_far, request_head& head) {
 }
 
 }  // namespace
+
+std::uint8_t checked_bytes(const field& f) {
+  std::uint8_t right = f.checked;
+  if (!(right & field::name_checked) && name_is_valid(f.name)) right |= field::name_checked;
+  if (!(right & field::value_checked) && value_is_valid(f.value)) right |= field::value_checked;
+  return right;
+}
 
 bool read_request_head(const std::vector<field>& fields, request_head& head) {
   head.fields = &fields;

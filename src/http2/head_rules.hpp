@@ -9,6 +9,9 @@
 
 namespace sallyport::http2 {
 
+// RFC 9113 8.2.1 and RFC 9110 5.5, 5.6.2: which of a field's name and value have no byte that must not be (field::checked). What is marked
+// already is not looked at again.
+std::uint8_t checked_bytes(const field& f);
 // Fills `head`. False: the stream is ended with PROTOCOL_ERROR, before any rule, route or log sees a byte of it.
 bool read_request_head(const std::vector<field>& fields, request_head& head);
 bool read_response_head(const std::vector<field>& fields, response_head& head);

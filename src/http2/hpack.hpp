@@ -1,6 +1,8 @@
-// HPACK (RFC 7541) behind two small classes. The decoder is nghttp2's; the encoder is ours, because it must decide what enters a table that
-// all clients share. Both belong to one end of one connection. No I/O, no clock.
+// HPACK (RFC 7541) behind two small classes. The decoder checks bytes once for each entry of its table; the encoder decides what enters a
+// table that all clients share. Both belong to one end of one connection. No I/O, no clock. nghttp2's coder judges them in the tests.
 #pragma once
+
+#include "hpack_table.hpp"
 
 #include <sallyport/core/result.hpp>
 #include <sallyport/http2/buffer.hpp>
@@ -9,24 +11,27 @@
 
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <string>
 #include <vector>
-
-struct nghttp2_hd_inflater;
 
 namespace sallyport::http2 {
 
 class hpack_decoder {
  public:
-  hpack_decoder();
   enum class verdict { ok, too_large, malformed };
-  // Decodes a whole block. too_large: over the limits; the table is right all the same, and the fields that fitted are there. malformed:
-  // COMPRESSION_ERROR.
+  // Decodes a whole block. too_large: over the limits; the table is right all the same, and nothing is left of the fields but a
+  // content-type of gRPC, if there was one. malformed: COMPRESSION_ERROR. The fields live until the next call.
   verdict decode(core::bytes block, const limits& within, decoded_block& into);
+  std::size_t table_text_bytes() const { return table_.text_bytes(); }  // memory that it holds now
 
  private:
-  std::unique_ptr<nghttp2_hd_inflater, void (*)(nghttp2_hd_inflater*)> inflater_;
+  struct run;
+  bool entry(std::uint32_t index, field& f) const;
+  bool read_indexed(run& now);
+  bool read_literal(run& now);
+  bool keep(run& now, const field& f);
+
+  dynamic_table table_;
 };
 
 // Literals and the static table; with a table, six fields of a gRPC request are entered: `:authority`, `:path`, `content-type`,

@@ -76,7 +76,6 @@ unsigned char* put_literal(unsigned char* at, unsigned char first, unsigned bits
   return put_text(at, f.value);
 }
 
-constexpr std::size_t static_entries = 61;
 constexpr std::size_t overhead_bytes = 16;  // a first byte and two lengths of at most five bytes each
 
 }  // namespace

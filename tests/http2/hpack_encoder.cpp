@@ -104,7 +104,7 @@ class random_fields {
         value = std::string(below(300), static_cast<char>(random_()));
       else
         value = std::string(below(9) == 0 ? below(60'000) : below(2200), 'v');
-      fields.push_back({name, value, identify(name), below(12) == 0});
+      fields.push_back({name, value, identify(name), below(12) == 0, 0});
     }
     return fields;
   }
@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(six_names_enter_the_table_and_no_client_can_enter_another) 
                                       "x-request-id", "traceparent", "cookie", "host", "date", "x-sallyport-user", "accept"}) {
     BOOST_TEST_CONTEXT(name) {
       bench both(hpack_encoder::table::shared);
-      const field f{name, "a value of its own", identify(name), false};
+      const field f{name, "a value of its own", identify(name), false, 0};
       both.passes({f});
       BOOST_TEST((both.other().table_entries() == 1u) == entered_names.contains(name));
       const auto again = both.encode({f});
@@ -194,10 +194,10 @@ BOOST_AUTO_TEST_CASE(six_names_enter_the_table_and_no_client_can_enter_another) 
 BOOST_AUTO_TEST_CASE(what_is_never_indexed_stays_so_and_out_of_the_table) {
   bench both(hpack_encoder::table::shared);
   for (const std::string_view name : {":path", "authorization", "x-secret", "user-agent"}) {
-    both.passes({{name, "secret", identify(name), true}});
+    both.passes({{name, "secret", identify(name), true, 0}});
     // Even when the table has the pair from elsewhere.
-    both.passes({{name, "secret", identify(name), false}});
-    both.passes({{name, "secret", identify(name), true}});
+    both.passes({{name, "secret", identify(name), false, 0}});
+    both.passes({{name, "secret", identify(name), true, 0}});
   }
   BOOST_TEST(both.other().table_entries() == 2u);  // :path and user-agent, once each
 }
@@ -232,7 +232,7 @@ BOOST_AUTO_TEST_CASE(pairs_of_the_static_table_are_one_byte) {
     bench both(kind);
     both.passes({});
     for (const auto& [name, value] : pairs) {
-      const field f{name, value, identify(name), false};
+      const field f{name, value, identify(name), false, 0};
       BOOST_TEST(both.encode({f}).size() == 1u, name << " " << value);
       both.passes({f});
     }

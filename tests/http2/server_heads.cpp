@@ -251,7 +251,7 @@ BOOST_AUTO_TEST_CASE(fields_that_have_to_wait_are_copied) {
   {
     const std::string name = "x-long-enough-for-the-heap", value = "a value that is long enough as well";
     from.push_back(make_field(known::other, name, value));
-    from.push_back({name, "", known::authorization, true});
+    from.push_back({name, "", known::authorization, true, 0});
     stored_fields kept(from);
     from.clear();
     const auto moved = std::move(kept);

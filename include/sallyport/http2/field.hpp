@@ -46,12 +46,15 @@ enum class known : std::uint8_t {
 known identify(std::string_view name);
 
 struct field {
+  static constexpr std::uint8_t name_checked = 1, value_checked = 2;
+
   std::string_view name, value;
   known id = known::other;
   bool never_index = false;  // RFC 7541 6.2.3: stays so wherever it is forwarded
+  std::uint8_t checked = 0;  // whose bytes are known to be right: a peer's HPACK table is checked once, and not each time it is referred to
 };
 
-inline field make_field(known id, std::string_view name, std::string_view value) { return {name, value, id, false}; }
+inline field make_field(known id, std::string_view name, std::string_view value) { return {name, value, id, false, 0}; }
 
 // A request's head that has passed RFC 9113 8.2 and 8.3. Views live until the event that brought it returns.
 struct request_head {
@@ -70,7 +73,7 @@ struct response_head {
   std::int64_t content_length = -1;
 };
 
-// Where a block is decoded to: one a worker, valid until the next block.
+// Where a block is decoded to: one a worker, valid until the next block. Views are of `text`, of constants, or of the decoder's table.
 struct decoded_block {
   std::vector<field> fields;
   std::vector<char> text;
