@@ -108,6 +108,9 @@ void builder::scalars() {
   duration("limits", "idle", l.idle);
   duration("limits", "write_stall", l.write_stall);
   duration("limits", "drain", l.drain);
+  duration("limits", "response_stall", l.http2.response_stall);
+  if (const node* found = scalar(map_below("limits"), "limits", "buffers"))
+    l.buffers_bytes = static_cast<std::size_t>(*parse_size(found->text));
   duration("limits", "http1_head", l.http1_head);
   duration("limits", "http1_idle", l.http1_idle);
   count("limits", "connections", l.admission.connections);

@@ -54,7 +54,7 @@ stream& client_session::open(const std::vector<field>& fields, bool end, void* o
 }
 
 bool client_session::cancel(stream& on) {
-  on.owner = nullptr;
+  disown(on);
   if (on.flush == flushes_ && !on.head_has_state) {
     take_back(on);
     return true;

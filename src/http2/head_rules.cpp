@@ -129,6 +129,7 @@ bool read_regular(const field& f, seen& so_far, request_head& head) {
       so_far.has_host = true;
       so_far.host = f.value;
       return true;
+    case known::grpc_timeout: head.grpc_timeout = f.value; return true;
     case known::authorization:
       head.authorization = f.value;
       ++head.authorization_fields;

@@ -122,7 +122,39 @@ void server_session::before_output() {
 void server_session::sweep(time_point now) {
   now_ = now;
   for_each_stream([this](stream& s) {
-    if (may_stop(s)) reset(s, code::no_error);
+    if (may_stop(s)) return reset(s, code::no_error);
+    if (!is_stalled(s)) return;
+    events_.limit_reached(limit::response_stall);
+    if (s.owner) events_.closed(s, code::cancel, false);
+    reset(s, code::cancel);
+  });
+}
+
+// An answer for which the client opens no window (passage 24, attacks H13). A window that is opened by a byte now and then is closed.
+bool server_session::is_stalled(stream& s) const {
+  constexpr std::uint64_t progress_bytes = 1024;
+  if (!s.waiting || (s.send_window > 0 && connection_send_window_ > 0)) {
+    s.stalled_since = {};
+    return false;
+  }
+  if (s.stalled_since == time_point{} || s.data_sent - s.sent_when_stalled >= progress_bytes) {
+    s.stalled_since = now_;
+    s.sent_when_stalled = s.data_sent;
+  }
+  return now_ - s.stalled_since >= limits_.response_stall;
+}
+
+std::size_t server_session::unowned_waiting() const {
+  std::size_t bytes = 0;
+  for_each_stream([&bytes](stream& s) {
+    if (!s.owner && s.waiting) bytes += s.waiting->capacity();
+  });
+  return bytes;
+}
+
+void server_session::drop_unowned() {
+  for_each_stream([this](stream& s) {
+    if (!s.owner && s.waiting) reset(s, code::cancel);
   });
 }
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace sallyport::http2 {
 namespace {
@@ -68,7 +69,7 @@ stream& session::open_stream(std::uint32_t id) {
   spare_.pop_back();
   s.id = id;
   s.send_window = peer_initial_window_;
-  s.receive_window = stream_window_bytes;
+  s.receive_window = s.window = stream_window_bytes;
   s.opened = now_;
   ++streams_opened_;
   auto& head = table_[slot_of(id, table_.size())];
@@ -85,7 +86,13 @@ stream* session::find(std::uint32_t id) const {
   return s;
 }
 
+void session::disown(stream& on) {
+  on.owner = nullptr;
+  if (on.growth) std::exchange(on.growth, nullptr)->give_back(on.window - stream_window_bytes);
+}
+
 void session::remove(stream& s) {
+  disown(s);
   unqueue(s);
   if (data_stream_ == &s) data_stream_ = nullptr;
   auto** at = &table_[slot_of(s.id, table_.size())];
@@ -280,10 +287,20 @@ bool session::may_stop(const stream& s) const {
 
 void session::credit(stream& on, std::size_t bytes) {
   on.uncredited += static_cast<std::uint32_t>(bytes);
-  if (on.remote_ended || on.uncredited < stream_window_bytes / 2) return;
-  write_window_update(on.id, on.uncredited);
-  on.receive_window += on.uncredited;
+  if (on.remote_ended || on.uncredited < static_cast<std::uint32_t>(on.window) / 2) return;
+  const auto more = on.uncredited + grown(on);
+  write_window_update(on.id, more);
+  on.receive_window += more;
   on.uncredited = 0;
+}
+
+// A stream that has carried two windows is one of many bytes, and a window twice as large halves its round trips.
+std::uint32_t session::grown(stream& s) {
+  if (!s.growth || s.window >= stream_window_max_bytes || s.content_received < 2 * std::int64_t{s.window}) return 0;
+  const auto more = std::min(s.window, stream_window_max_bytes - s.window);
+  if (!s.growth->take(more)) return 0;
+  s.window += more;
+  return static_cast<std::uint32_t>(more);
 }
 
 void session::grow_connection_window(std::int64_t to) {
@@ -329,6 +346,7 @@ void session::pump_one(stream& s) {
   const bool last = emptied && s.end_waits && !s.trailers;
   std::memcpy(frame(n, data_frame, last ? end_stream : no_flags, s.id), s.waiting->view().data(), n);
   s.waiting->consume(n);
+  s.data_sent += n;
   s.send_window -= static_cast<std::int64_t>(n);
   connection_send_window_ -= static_cast<std::int64_t>(n);
   if (emptied) s.waiting.reset();

@@ -243,6 +243,18 @@ void connection::abort() noexcept {
   wanted_.cancel();
 }
 
+void connection::end_short_of_buffers() {
+  cause_ = "buffers_short";
+  if (talk_) talk_->end_exchanges();
+  abort();
+}
+
+void connection::shed_unowned() {
+  if (!talk_) return;
+  talk_->shed_unowned();
+  mark();
+}
+
 void connection::begin_drain() {
   if (!talk_) return abort();
   talk_->begin_drain();

@@ -37,6 +37,9 @@ class connection final : public net::receiver, public net::output_source, public
   void begin_drain();    // no new requests, what is under way goes on
   void end_drain();      // the time is up: what is open is refused, then closed
   void abort() noexcept;
+  void end_short_of_buffers();  // it takes nothing of what waits for it, and that is needed elsewhere
+  std::size_t output_memory() const { return talk_ ? talk_->output_memory() : 0; }
+  void shed_unowned();
 
   // For its conversation and its exchanges.
   context& around() { return around_; }

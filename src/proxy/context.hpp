@@ -19,6 +19,7 @@ namespace sallyport::proxy {
 
 class exchange;
 class health_call;
+class buffer_budget;
 
 struct context {
   core::executor executor;
@@ -36,6 +37,8 @@ struct context {
   std::vector<http2::field> fields{};                  // of the head that is being written
   std::vector<std::unique_ptr<exchange>> exchanges{};  // owns all, in use or spare
   std::vector<exchange*> spare{};
+  buffer_budget* budget = nullptr;
+  bool short_of_buffers = false;         // windows stop growing (passage 23)
   bool serving = true;                   // false: draining
   std::vector<health_call*> watchers{};  // to be told when that changes
 };

@@ -28,8 +28,10 @@ class downstream {
   virtual void close_after() {}           // HTTP/1.1: this answer is the connection's last (attacks P10)
   virtual void permitted() = 0;           // the connection has passed door 2 once (passage 20)
   virtual bool expects_continue() const { return false; }  // HTTP/1.1: the client waits for a 100; in HTTP/2 the head has a field for it
-  virtual bool takes_trailers() const = 0;                 // and so gRPC
-  virtual std::string_view name() const = 0;               // for the log: h2, http/1.1
+  virtual http2::window_allowance* response_growth() { return nullptr; }
+  virtual std::size_t held_bytes(handle on) const = 0;  // memory of the answer's bytes that wait
+  virtual bool takes_trailers() const = 0;              // and so gRPC
+  virtual std::string_view name() const = 0;            // for the log: h2, http/1.1
 
  protected:
   ~downstream() = default;

@@ -1,5 +1,6 @@
 #include "exchange.hpp"
 
+#include "buffer_budget.hpp"
 #include "connection.hpp"
 #include "health_call.hpp"
 #include "local_call.hpp"
@@ -19,6 +20,28 @@ std::uint32_t number_in(std::string_view text) {
   std::uint32_t value = 0;
   for (const char c : text) value = c >= '0' && c <= '9' && value < 1000 ? value * 10 + static_cast<std::uint32_t>(c - '0') : 1000;
   return value;
+}
+
+// "gRPC over HTTP2", Timeout: up to eight digits and a unit. The client gives up by itself; a backend that does not gets CANCEL from us
+// some time later (passage 24). What is malformed is the backend's to answer.
+core::clock::time_point give_up_time(core::clock::time_point began, std::string_view timeout) {
+  using namespace std::chrono_literals;
+  constexpr auto grace = 5s;
+  if (timeout.size() < 2 || timeout.size() > 9) return {};
+  std::int64_t value = 0;
+  for (const char c : timeout.substr(0, timeout.size() - 1)) {
+    if (c < '0' || c > '9') return {};
+    value = value * 10 + (c - '0');
+  }
+  switch (timeout.back()) {
+    case 'H': return value > 24 ? core::clock::time_point{} : began + value * 1h + grace;
+    case 'M': return began + value * 1min + grace;
+    case 'S': return began + value * 1s + grace;
+    case 'm': return began + value * 1ms + grace;
+    case 'u': return began + value * 1us + grace;
+    case 'n': return began + value * 1ns + grace;
+    default: return {};
+  }
 }
 
 telemetry::request_outcome outcome_of(const http2::response_head& head) {
@@ -52,7 +75,9 @@ void exchange::begin(connection& on, downstream& to, downstream::handle down, co
   head_only_ = head.method == "HEAD";
   basic_ = auth::is_basic(head.authorization);
   status_ = 0;
-  began_ = core::clock::now();
+  began_ = moved_ = core::clock::now();
+  position_ = {};
+  give_up_at_ = give_up_time(began_, head.grpc_timeout);
   path_.assign(head.path);
   if (const auto fault = fault_of(head)) return end_with(refusal_of(*fault));
   if (!rest_ && on.door().settings.health_for == listener_settings::health::open && is_health_path(head.path))
@@ -114,6 +139,7 @@ void exchange::denied(auth::denial why) {
 // Door 2 is behind it: nothing below is reached without a permit.
 void exchange::pass(auth::permit passed, const std::vector<http2::field>& fields, std::string_view path) {
   permit_ = std::move(passed);
+  if (!on_->around().budget->admits(holder())) return end_with(refusal_of(broken_off::buffers_short));
   to_->permitted();
   const bool whole = request_ended_ && !parked_;
   if (rest_)
@@ -173,6 +199,7 @@ void exchange::forward(upstream::opener& by, const std::vector<http2::field>& fi
 
 void exchange::request_data(core::bytes payload, bool end) {
   request_ended_ = request_ended_ || end;
+  if (!rest_) position_.pass(payload);
   if (!up_) {
     if (!parked_) parked_ = std::make_unique<http2::buffer>(on_->around().buffers);
     parked_->append(payload);
@@ -183,6 +210,7 @@ void exchange::request_data(core::bytes payload, bool end) {
 }
 
 void exchange::request_taken(std::size_t bytes) {
+  moved_ = core::clock::now();
   to_->credit(down_, bytes);
   on_->mark();
 }
@@ -190,6 +218,7 @@ void exchange::request_taken(std::size_t bytes) {
 // ---- the answer
 
 void exchange::response_sent(std::size_t bytes) {
+  moved_ = core::clock::now();
   if (up_) up_->credit(bytes);
 }
 
@@ -268,7 +297,7 @@ void exchange::end_with(const refusal& why) {
   if (rest_ || (!head_sent_ && why.http == 415)) {
     if (!head_sent_) return answer_as_rest(why.http, rest_body(why), why.http == 401 && basic_);
     count(outcome_of_http(why.http));
-    return finish([](downstream& to, auto down) { to.break_off(down); }, false);
+    return break_off();
   }
   const auto status = static_cast<std::uint32_t>(why.status);
   const auto code = std::to_string(status);
@@ -329,7 +358,40 @@ void exchange::log_refusal(const refusal& why) const {
                                {"listener", on_->door().settings.address.name}});
 }
 
+// ---- clocks and memory
+
+void exchange::sweep(core::clock::time_point now) {
+  if (give_up_at_ != core::clock::time_point{} && now >= give_up_at_) end_with(refusal_of(broken_off::deadline_passed));
+}
+
+std::string_view exchange::holder() const { return permit_ && !permit_->user_name().empty() ? permit_->user_name() : on_->source(); }
+
+std::size_t exchange::held_bytes() const {
+  return (parked_ ? parked_->capacity() : 0) + to_->held_bytes(down_) + (up_ ? up_->held_bytes() : 0);
+}
+
+// What waits is not sent first.
+void exchange::shed() {
+  const auto said = refusal_of(broken_off::buffers_short);
+  if (!head_sent_) return end_with(said);
+  log_refusal(said);
+  if (up_) up_->cancel();
+  count(telemetry::request_outcome::unavailable);
+  break_off();
+}
+
 // ---- the end
+
+void exchange::break_off() {
+  auto& on = *on_;
+  auto& to = *to_;
+  const auto down = down_;
+  up_ = nullptr;
+  to.let_go(down);
+  give_back();
+  to.break_off(down);
+  on.mark();
+}
 
 void exchange::judge_again() {
   // A call that we answer ourselves is short, and may be the very one that changed its caller's password: it gets its answer.

@@ -7,6 +7,7 @@
 
 #include "context.hpp"
 #include "downstream.hpp"
+#include "grpc_message.hpp"
 #include "refusal.hpp"
 
 #include <memory>
@@ -25,8 +26,17 @@ class exchange final : public auth::waiter, public upstream::responder {
   void response_sent(std::size_t bytes);  // DATA that had waited for the client's window
   void client_gone();                     // reset, or the connection ended; given back
 
-  void judge_again();                 // users have changed (passage 13)
-  void end_with(const refusal& why);  // in the words of gRPC or of REST; given back
+  void judge_again();                       // users have changed (passage 13)
+  void end_with(const refusal& why);        // in the words of gRPC or of REST; given back
+  void sweep(core::clock::time_point now);  // its clocks (passage 24); may end it
+  void shed();                              // buffers are short, and this is the one to go (passage 23)
+
+  bool in_use() const { return on_ != nullptr; }
+  connection* on() const { return on_; }
+  std::string_view holder() const;                          // its user, or its client's address while that is not known
+  std::size_t held_bytes() const;                           // memory of bytes that wait, in both directions
+  core::clock::time_point moved() const { return moved_; }  // when some of them last went on
+  bool inside_message() const { return rest_ ? !request_ended_ : position_.inside(); }
 
  private:
   void admitted(auth::permit passed) override;
@@ -35,6 +45,7 @@ class exchange final : public auth::waiter, public upstream::responder {
   void informational(const http2::response_head& head) override;
   void response_head(const http2::response_head& head, bool end) override;
   void response_data(core::bytes payload, bool end) override;
+  http2::window_allowance* response_growth() override { return to_->response_growth(); }
   void response_trailers(const http2::response_head& trailers) override;
   void request_taken(std::size_t bytes) override;
   void failed(upstream::failure why) override;
@@ -51,6 +62,7 @@ class exchange final : public auth::waiter, public upstream::responder {
   void count(telemetry::request_outcome of);
   template <class Send>
   void finish(Send&& send, bool gently);
+  void break_off();
   void give_back();
 
   connection* on_ = nullptr;
@@ -61,7 +73,9 @@ class exchange final : public auth::waiter, public upstream::responder {
   std::unique_ptr<http2::stored_fields> judged_;  // the head, while it waits for the gate
   std::unique_ptr<http2::buffer> parked_;         // DATA, likewise
   std::string path_;
-  core::clock::time_point began_{};
+  core::clock::time_point began_{}, moved_{};
+  core::clock::time_point give_up_at_{};  // some time after the client has (grpc-timeout); 0: never
+  grpc_message_position position_;
   std::uint32_t status_ = 0;  // REST: of the answer's head
   bool rest_ = false, post_ = false, head_only_ = false, basic_ = false;
   bool request_ended_ = false, head_sent_ = false, answered_here_ = false, health_ = false;

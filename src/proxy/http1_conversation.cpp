@@ -6,15 +6,6 @@
 #include <algorithm>
 
 namespace sallyport::proxy {
-namespace {
-
-using namespace std::chrono_literals;
-// A body that comes slower is not a client's but an attack's (attacks P14): measured only while the client may send.
-constexpr auto body_period = 10s;
-constexpr std::uint64_t body_period_bytes = 2400;
-
-}  // namespace
-
 std::unique_ptr<conversation> speak_http1(connection& on) { return std::make_unique<http1_conversation>(on); }
 
 http1_conversation::http1_conversation(connection& on)
@@ -39,8 +30,7 @@ std::string_view http1_conversation::over() const {
 void http1_conversation::request_started(const http2::request_head& head, bool end) {
   request_whole_ = end;
   close_after_ = false;
-  body_bytes_ = body_bytes_before_ = 0;
-  body_since_ = core::clock::now();
+  pace_.restart(core::clock::now());
   exchange_ = &take_exchange(on_.around());
   exchange_->begin(on_, *this, nullptr, head, end);
   on_.mark();
@@ -48,7 +38,7 @@ void http1_conversation::request_started(const http2::request_head& head, bool e
 
 void http1_conversation::data(core::bytes payload, bool end) {
   request_whole_ = request_whole_ || end;
-  body_bytes_ += payload.size();
+  pace_.came(payload.size());
   if (exchange_)
     exchange_->request_data(payload, end);
   else
@@ -106,25 +96,13 @@ void http1_conversation::end_drain() {
   cause_ = "drain_timed_out";
 }
 
-bool http1_conversation::body_is_too_slow(core::clock::time_point now) {
-  if (request_whole_ || !session_.wants_input() || session_.expects_continue()) {
-    body_since_ = now;
-    body_bytes_before_ = body_bytes_;
-    return false;
-  }
-  if (now - body_since_ < body_period) return false;
-  const bool slow = body_bytes_ - body_bytes_before_ < body_period_bytes;
-  body_since_ = now;
-  body_bytes_before_ = body_bytes_;
-  return slow;
-}
-
 void http1_conversation::sweep(core::clock::time_point now) {
   const auto& within = on_.around().within;
   if (session_.closing()) return;
   if (session_.head_began() != core::clock::time_point{} && now - session_.head_began() >= within.http1_head)
     return give_up("head_timed_out");
-  if (body_is_too_slow(now)) return give_up("body_too_slow");
+  if (pace_.is_too_slow(!request_whole_ && session_.wants_input() && !session_.expects_continue(), now)) return give_up("body_too_slow");
+  if (exchange_) exchange_->sweep(now);
   // A client that still takes its answer is not idle.
   if (session_.answering() || exchange_ || session_.has_output() || on_.writing()) idle_since_ = now;
   if (now - std::max(idle_since_, session_.idle_since()) >= within.http1_idle) cause_ = "idle";

@@ -1,6 +1,7 @@
 // A client that speaks HTTP/1.1: one request at a time, each judged by itself.
 #pragma once
 
+#include "body_pace.hpp"
 #include "context.hpp"
 #include "conversation.hpp"
 
@@ -18,6 +19,7 @@ class http1_conversation final : public conversation, private http1::server_even
   core::bytes output() override;
   void output_taken() override { session_.output_taken(); }
   bool has_output() const override { return session_.has_output(); }
+  std::size_t output_memory() const override { return session_.output_memory(); }
   void users_changed() override;
   void begin_drain() override;
   void end_drain() override;
@@ -41,6 +43,7 @@ class http1_conversation final : public conversation, private http1::server_even
   void permitted() override {}
   bool expects_continue() const override { return session_.expects_continue(); }
   bool takes_trailers() const override { return false; }
+  std::size_t held_bytes(handle) const override { return session_.held_bytes(); }
   std::string_view name() const override { return "http/1.1"; }
 
  private:
@@ -49,14 +52,13 @@ class http1_conversation final : public conversation, private http1::server_even
   void sent(std::size_t bytes) override;
   void request_broken() override;
   void give_up(std::string_view cause);
-  bool body_is_too_slow(core::clock::time_point now);
 
   connection& on_;
   http1::server_session session_;
   exchange* exchange_ = nullptr;  // the one under way
   bool request_whole_ = true, client_ended_ = false, close_after_ = false;
-  std::uint64_t body_bytes_ = 0, body_bytes_before_ = 0;  // of the request under way; and at body_since_
-  core::clock::time_point body_since_{}, idle_since_{};
+  body_pace pace_;
+  core::clock::time_point idle_since_{};
   std::vector<http2::field> fields_;
   std::string_view cause_;
 };

@@ -19,6 +19,8 @@ std::unique_ptr<conversation> speak_http2(connection& on) { return std::make_uni
 
 http2_conversation::http2_conversation(connection& on)
     : on_(on),
+      uploads_(on.around().short_of_buffers),
+      downloads_(on.around().short_of_buffers),
       session_(on.around().within.http2, on.around().buffers, on.around().scratch, *this, core::clock::now()),
       began_(core::clock::now()),
       last_stream_(began_) {}
@@ -43,10 +45,14 @@ void http2_conversation::request_started(http2::stream& on, const http2::request
   requested_ = true;
   auto& begun = take_exchange(on_.around());
   on.owner = &begun;
+  on.growth = &uploads_;
   begun.begin(on_, *this, &on, head, end);
 }
 
-void http2_conversation::data(http2::stream& on, core::bytes payload, bool end) { exchange_of(on)->request_data(payload, end); }
+void http2_conversation::data(http2::stream& on, core::bytes payload, bool end) {
+  pace_.came(payload.size());
+  exchange_of(on)->request_data(payload, end);
+}
 
 void http2_conversation::sent(http2::stream& on, std::size_t bytes) { exchange_of(on)->response_sent(bytes); }
 
@@ -62,10 +68,13 @@ void http2_conversation::stream_failed(std::uint32_t id, http2::code why) {
 
 void http2_conversation::limit_reached(http2::limit which) {
   using enum telemetry::http2_limit;
-  constexpr telemetry::http2_limit counted[] = {streams, streams_refused, header_list, header_block,   continuations, resets,
-                                                pings,   settings,        empty_data,  window_updates, priority,      unknown_frames};
+  constexpr telemetry::http2_limit counted[] = {streams,  streams_refused, header_list,   header_block, continuations,
+                                                resets,   pings,           settings,      empty_data,   window_updates,
+                                                priority, unknown_frames,  response_stall};
   static_assert(std::size(counted) == http2::limit_count);
   on_.around().counts.count(counted[static_cast<std::size_t>(which)]);
+  if (which == http2::limit::response_stall)
+    on_.around().log.info("response_stalled", {{"peer", on_.peer_text()}, {"listener", on_.door().settings.address.name}});
 }
 
 // ---- answers
@@ -87,10 +96,10 @@ void http2_conversation::permitted() {
 }
 
 void http2_conversation::end_exchanges() {
-  session_.for_each_stream([](http2::stream& s) {
+  session_.for_each_stream([this](http2::stream& s) {
     if (!s.owner) return;
     auto* const gone = exchange_of(s);
-    s.owner = nullptr;
+    session_.disown(s);
     gone->client_gone();
   });
 }
@@ -124,9 +133,24 @@ void http2_conversation::end(http2::code why, std::string_view reason, std::stri
   session_.fail(why, reason);
 }
 
+// The clocks of what is under way (passage 24). A client is slow when it is inside a message, may send, and hardly does.
+void http2_conversation::sweep_requests(core::clock::time_point now) {
+  bool due = false;
+  session_.for_each_stream([&due, now](http2::stream& s) {
+    if (!s.owner) return;
+    if (!s.remote_ended && s.receive_window > 0 && exchange_of(s)->inside_message()) due = true;
+    exchange_of(s)->sweep(now);
+  });
+  if (!pace_.is_too_slow(due, now)) return;
+  session_.for_each_stream([](http2::stream& s) {
+    if (s.owner && !s.remote_ended && exchange_of(s)->inside_message()) exchange_of(s)->end_with(refusal_of(broken_off::body_too_slow));
+  });
+}
+
 void http2_conversation::sweep(core::clock::time_point now) {
   const auto& within = on_.around().within;
   session_.sweep(now);
+  sweep_requests(now);
   if (session_.open_streams()) last_stream_ = now;
   if (session_.shutdown_announced() && now - drain_began_ >= goaway_round_trip) session_.finish_shutdown();
   if (session_.failed()) return;

@@ -1,6 +1,7 @@
 // A client that speaks HTTP/2: a session, and an exchange on each of its streams.
 #pragma once
 
+#include "body_pace.hpp"
 #include "context.hpp"
 #include "conversation.hpp"
 
@@ -16,6 +17,8 @@ class http2_conversation final : public conversation, private http2::server_even
   core::bytes output() override { return session_.output(); }
   void output_taken() override { session_.output_taken(); }
   bool has_output() const override { return session_.has_output(); }
+  std::size_t output_memory() const override { return session_.output_memory() + session_.unowned_waiting(); }
+  void shed_unowned() override { session_.drop_unowned(); }
   void users_changed() override;
   void begin_drain() override;
   void end_drain() override;
@@ -30,12 +33,14 @@ class http2_conversation final : public conversation, private http2::server_even
   std::size_t send_data(handle on, core::bytes payload, bool end) override { return session_.send_data(*on, payload, end); }
   void send_trailers(handle on, const std::vector<http2::field>& fields) override { session_.send_trailers(*on, fields); }
   void credit(handle on, std::size_t bytes) override { session_.credit(*on, bytes); }
-  void let_go(handle on) override { on->owner = nullptr; }
+  void let_go(handle on) override { session_.disown(*on); }
   void stop_request(handle on, bool gently) override;
   bool refuse_unprocessed(handle on) override;
   void break_off(handle on) override { session_.reset(*on, http2::code::internal_error); }
   void permitted() override;
   bool takes_trailers() const override { return true; }
+  http2::window_allowance* response_growth() override { return &downloads_; }
+  std::size_t held_bytes(handle on) const override { return on->waiting ? on->waiting->capacity() : 0; }
   std::string_view name() const override { return "h2"; }
 
  private:
@@ -47,11 +52,14 @@ class http2_conversation final : public conversation, private http2::server_even
   void stream_failed(std::uint32_t id, http2::code why) override;
   void limit_reached(http2::limit which) override;
 
+  void sweep_requests(core::clock::time_point now);
   void end(http2::code why, std::string_view reason, std::string_view cause);
 
   connection& on_;
+  http2::window_allowance uploads_, downloads_;  // outlive the session's streams
   http2::server_session session_;
   core::clock::time_point began_, last_stream_, drain_began_{};
+  body_pace pace_;
   bool permitted_ = false, requested_ = false;
   std::string_view cause_;  // of the end, when it was ours
 };

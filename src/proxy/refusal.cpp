@@ -47,6 +47,10 @@ refusal refusal_of(broken_off why) {
       return {grpc_code::unimplemented, "this method is not served here", "method_not_served", 405, invalid_parameter};
     case broken_off::cannot_be_said:
       return {grpc_code::unimplemented, "this request cannot be passed on in HTTP/1.1", "cannot_be_said", 400, invalid_parameter};
+    case broken_off::body_too_slow:
+      return {grpc_code::deadline_exceeded, "the request came too slowly", "body_too_slow", 408, invalid_parameter};
+    case broken_off::buffers_short: return {grpc_code::unavailable, "too much is under way, try again", "buffers_short"};
+    case broken_off::deadline_passed: return {grpc_code::deadline_exceeded, "the deadline has passed", "deadline_passed", 504};
     case broken_off::body_too_large: break;
   }
   return {grpc_code::resource_exhausted, "the body is too large", "body_too_large", 413, invalid_parameter};

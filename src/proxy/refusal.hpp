@@ -44,7 +44,10 @@ enum class broken_off {
   path_closed,
   method_not_served,
   cannot_be_said,
-  body_too_large
+  body_too_large,
+  body_too_slow,
+  buffers_short,
+  deadline_passed
 };
 
 refusal refusal_of(auth::denial why);

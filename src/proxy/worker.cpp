@@ -1,5 +1,6 @@
 #include <sallyport/proxy/worker.hpp>
 
+#include "buffer_budget.hpp"
 #include "connection.hpp"
 #include "exchange.hpp"
 #include "health_call.hpp"
@@ -56,6 +57,7 @@ struct worker::impl {
   http2::decoded_block scratch;
   auth::gate gate;
   context around;
+  buffer_budget budget{around, parts.limits.buffers_bytes};
   std::vector<std::unique_ptr<upstream::pool>> pools;
   std::vector<std::unique_ptr<upstream::http1_pool>> rest_pools;  // of the same backends; nullptr: none
   std::vector<std::unique_ptr<listener_context>> doors;
@@ -70,6 +72,8 @@ worker::impl::impl(const shared_parts& p)
     : parts(p),
       gate(io.get_executor(), p.auth, p.store, p.hashing, p.log, counts),
       around{io.get_executor(), tasks, turn, bench, buffers, scratch, gate, p.service, p.log, counts, p.limits} {
+  around.budget = &budget;
+  buffers.watch(p.limits.buffers_bytes / 10 * 9, [this] { core::asio::post(io, [this] { budget.look(connections); }); });
   const upstream::surroundings lent{io.get_executor(), tasks, turn, bench, buffers, scratch, p.log, counts};
   for (const auto& b : p.backends) {
     pools.push_back(std::make_unique<upstream::pool>(lent, b));
@@ -112,6 +116,7 @@ core::task<void> worker::impl::sweep() {
 
 void worker::impl::sweep_once(core::clock::time_point now) {
   for (auto* c : connections) c->sweep(now);
+  budget.look(connections);
   for (const auto& p : pools) p->sweep(now);
   for (const auto& p : rest_pools)
     if (p) p->sweep(now);

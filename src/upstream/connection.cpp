@@ -70,6 +70,7 @@ bool connection::has_room() { return !suspect_ && !ended_ && session_.capacity()
 void connection::carry(pooled_exchange& request, const std::vector<http2::field>& fields, bool end) {
   request.on = this;
   request.stream = &session_.open(fields, end, &request);
+  request.stream->growth = request.to->response_growth();
   last_busy_ = core::clock::now();
   pump_.mark();
 }
@@ -78,7 +79,7 @@ void connection::carry(pooled_exchange& request, const std::vector<http2::field>
 responder& connection::release(http2::stream& on) {
   auto& request = *static_cast<pooled_exchange*>(on.owner);
   auto& to = *request.to;
-  on.owner = nullptr;
+  session_.disown(on);
   home_.give_back(request);
   return to;
 }

@@ -182,6 +182,11 @@ void pooled_exchange::credit(std::size_t bytes) {
   if (on->session().has_output()) on->mark();
 }
 
+std::size_t pooled_exchange::held_bytes() const {
+  if (waiting) return waiting->body.capacity();
+  return stream && stream->waiting ? stream->waiting->capacity() : 0;
+}
+
 void pooled_exchange::cancel() {
   if (waiting) {
     home_.leave_line(*this);

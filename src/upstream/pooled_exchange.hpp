@@ -17,6 +17,7 @@ class pooled_exchange final : public exchange {
   std::size_t send(core::bytes payload, bool end) override;
   void credit(std::size_t bytes) override;
   void cancel() override;
+  std::size_t held_bytes() const override;
 
   responder* to = nullptr;
   connection* on = nullptr;

@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_type_is_told_with_the_right_one) {
        "header_list, "
        "header_fields, continuations, header_block, resets, resets_per_second, streams_refused, pings, settings, settings_entries, "
        "empty_data, "
-       "window_updates, priorities, unknown_frames, buffers)\n"},
+       "window_updates, priorities, unknown_frames, buffers, response_stall)\n"},
       {"log: [text]\n", "F/c.yaml:1:6: error: 'log' must be a map, not a list (keys below it: level, format, file)\n"},
       {"workers: [1]\n", "F/c.yaml:1:10: error: 'workers' must be a single value, not a list (write it after the colon, in one line)\n"},
       {"limits: {drain: {}}\n",
@@ -106,7 +106,6 @@ BOOST_AUTO_TEST_CASE(what_a_later_version_brings_is_told_from_what_is_unknown) {
        "sqlite:/var/lib/sallyport/users.db)\n"},
       {"users: {backend_ttl: 1m}\n",
        "F/c.yaml:1:9: error: 'users.backend_ttl' is not in this version (leave it out; it belongs to authority: backend)\n"},
-      {"limits: {buffers: 1GiB}\n", "F/c.yaml:1:10: error: 'limits.buffers' is not in this version (leave it out)\n"},
   };
   for (const row& r : table) check_with_good(r);
   const std::string backend = "backends: [{name: b, endpoints: ['127.0.0.1:19540']}]\n";

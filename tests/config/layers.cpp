@@ -82,6 +82,8 @@ BOOST_AUTO_TEST_CASE(the_defaults_in_the_table_are_those_of_the_rooms) {
   BOOST_TEST(written.limits.http2.window_updates == limits.http2.window_updates);
   BOOST_TEST(written.limits.http2.priorities == limits.http2.priorities);
   BOOST_TEST(written.limits.http2.unknown_frames == limits.http2.unknown_frames);
+  BOOST_TEST(written.limits.buffers_bytes == limits.buffers_bytes);
+  BOOST_TEST((written.limits.http2.response_stall == limits.http2.response_stall));
   BOOST_TEST((written.log.threshold == log.threshold));
   BOOST_TEST((written.log.layout == log.layout));
   BOOST_TEST(written.workers == settings().workers);
@@ -102,7 +104,8 @@ BOOST_AUTO_TEST_CASE(every_value_of_a_file_arrives_in_its_setting) {
       "handshakes: 17, handshakes_per_source: 18, http1_head: 34s, http1_idle: 35s, streams: 19, header_list: 20KiB, header_fields: 21, "
       "continuations: 22, resets: 23, "
       "resets_per_second: 24, header_block: 25KiB, streams_refused: 26, pings: 27, settings: 28, settings_entries: 29, empty_data: 30, "
-      "window_updates: 31, priorities: 32, unknown_frames: 33}\nlog: {level: debug, format: json, file: l.log}\nadmin: {socket: s.sock}\n"
+      "window_updates: 31, priorities: 32, unknown_frames: 33, buffers: 34MiB, response_stall: 35s}\nlog: {level: debug, format: json, "
+      "file: l.log}\nadmin: {socket: s.sock}\n"
       "unsafe_no_tokens: true\nunsafe_plaintext_listener: true\nunsafe_plaintext_backend: true\nunsafe_default_root: true\n"
       "unsafe_insecure_upstream: true\nunsafe_serve_stale: true\n");
   BOOST_TEST_REQUIRE(s.listeners.size() == 1u);
@@ -159,6 +162,8 @@ BOOST_AUTO_TEST_CASE(every_value_of_a_file_arrives_in_its_setting) {
   BOOST_TEST(s.limits.http2.window_updates == 31u);
   BOOST_TEST(s.limits.http2.priorities == 32u);
   BOOST_TEST(s.limits.http2.unknown_frames == 33u);
+  BOOST_TEST(s.limits.buffers_bytes == 34u * 1024 * 1024);
+  BOOST_TEST((s.limits.http2.response_stall == std::chrono::seconds(35)));
   BOOST_TEST((s.log.threshold == telemetry::level::debug));
   BOOST_TEST((s.log.layout == telemetry::log_settings::format::json));
   BOOST_TEST(s.log.file.ends_with("/l.log"));
@@ -253,7 +258,8 @@ BOOST_AUTO_TEST_CASE(faults_of_the_environment_name_the_variable) {
       {"SALLYPORT_LOG_FILE", "", "error: SALLYPORT_LOG_FILE: 'log.file' is empty (give it a value, or remove the key)\n"},
       {"SALLYPORT_UNSAFE_NO_TOKENS", "1",
        "error: SALLYPORT_UNSAFE_NO_TOKENS: 'unsafe_no_tokens' must be true or false, not '1' (write the word true or the word false)\n"},
-      {"SALLYPORT_LIMITS_BUFFERS", "1GiB", "error: SALLYPORT_LIMITS_BUFFERS: 'limits.buffers' is not in this version (leave it out)\n"},
+      {"SALLYPORT_USERS_BACKEND_TTL", "1m",
+       "error: SALLYPORT_USERS_BACKEND_TTL: 'users.backend_ttl' is not in this version (leave it out; it belongs to authority: backend)\n"},
   };
   for (const auto& row : table) BOOST_TEST(told_with(in, with_environment(row.name, row.value)) == row.told);
 }

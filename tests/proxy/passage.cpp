@@ -33,6 +33,8 @@ limits limits_of(const passage::options& chosen) {
   made.drain = chosen.drain;
   made.http1_head = chosen.http1_head;
   made.http1_idle = chosen.http1_idle;
+  made.http2.response_stall = chosen.response_stall;
+  made.buffers_bytes = chosen.buffers;
   made.admission.connections = chosen.connections;
   return made;
 }

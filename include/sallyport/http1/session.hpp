@@ -64,6 +64,8 @@ class session {
   void output_taken();
   bool has_output() const { return !out_.empty() || !waiting_.empty(); }
   std::size_t output_bytes() const { return out_.size(); }
+  std::size_t output_memory() const { return out_.capacity(); }
+  std::size_t held_bytes() const { return waiting_.capacity(); }  // memory of what waits for the mark
 
   // A piece of our message's body. Returns how much entered the output at once; the rest waits, and `sent` tells when it goes. What does
   // not fit the announced length ends the connection, never the message. When closing, all of it is dropped and counts as entered.

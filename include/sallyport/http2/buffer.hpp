@@ -1,13 +1,15 @@
 // A growing run of bytes on their way out, and the pool that its memory comes from and goes back to: a connection without output owns none.
 // One pool a worker, used on its thread only; it must outlive its buffers. What bounds a buffer is whoever fills it (session's mark and
-// windows).
+// windows); what bounds all of them is whoever looks at `used_bytes` (passage 23).
 #pragma once
 
 #include <sallyport/core/result.hpp>
 
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace sallyport::http2 {
@@ -16,11 +18,18 @@ class buffer_pool {
  public:
   static constexpr std::size_t chunk_bytes = 64 * 1024;
   static constexpr std::size_t spare_max = 64;
-  std::unique_ptr<std::byte[]> take();
-  void give(std::unique_ptr<std::byte[]> chunk);
+  std::unique_ptr<std::byte[]> take(std::size_t bytes);
+  void give(std::unique_ptr<std::byte[]> memory, std::size_t bytes);
+
+  // What buffers own now; what is kept for the next is not in it.
+  std::size_t used_bytes() const { return used_; }
+  // Calls `tell` whenever more than `bytes` come into use, from within a buffer that grows: it may note that, and no more.
+  void watch(std::size_t bytes, std::function<void()> tell) { watched_ = bytes, tell_ = std::move(tell); }
 
  private:
   std::vector<std::unique_ptr<std::byte[]>> spare_;
+  std::size_t used_ = 0, watched_ = 0;
+  std::function<void()> tell_;
 };
 
 class buffer {
@@ -32,6 +41,7 @@ class buffer {
 
   bool empty() const { return begin_ == end_; }
   std::size_t size() const { return end_ - begin_; }
+  std::size_t capacity() const { return capacity_; }  // the memory that it owns
   core::bytes view() const { return {memory_.get() + begin_, size()}; }
 
   // At least n bytes to write into; `commit` says how many were written.

@@ -59,7 +59,7 @@ inline field make_field(known id, std::string_view name, std::string_view value)
 // A request's head that has passed RFC 9113 8.2 and 8.3. Views live until the event that brought it returns.
 struct request_head {
   const std::vector<field>* fields = nullptr;  // all of them, pseudo-header fields first
-  std::string_view method, scheme, authority, path, content_type, authorization;
+  std::string_view method, scheme, authority, path, content_type, authorization, grpc_timeout;
   std::uint32_t authorization_fields = 0;
   std::int64_t content_length = -1;
   bool grpc = false;       // content-type application/grpc, alone or followed by + or ; (so not grpc-web)

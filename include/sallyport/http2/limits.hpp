@@ -1,6 +1,7 @@
 // What one peer of an HTTP/2 connection may cost. Plain values; the defaults are the product's.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -16,13 +17,14 @@ struct limits {
   std::uint32_t resets = 200;                 // burst of resets, the client's and those that it provokes
   std::uint32_t resets_per_second = 20;
   // The floods of frames that cost their sender nothing. Beyond each: GOAWAY(ENHANCE_YOUR_CALM).
-  std::uint32_t pings = 20;             // burst, 1/s, and one for each HEADERS or DATA frame that we sent, saved up to 1,000
-  std::uint32_t settings = 20;          // frames: burst, and 2/s
-  std::uint32_t settings_entries = 32;  // in one frame
-  std::uint32_t empty_data = 100;       // DATA frames without content and END_STREAM, in a row
-  std::uint32_t window_updates = 5;     // and 2 x (streams + 10 x DATA frames that we sent)
-  std::uint32_t priorities = 100;       // PRIORITY frames, and 2 a stream
-  std::uint32_t unknown_frames = 200;   // frames of unknown types: burst, and 20/s
+  std::uint32_t pings = 20;                          // burst, 1/s, and one for each HEADERS or DATA frame that we sent, saved up to 1,000
+  std::uint32_t settings = 20;                       // frames: burst, and 2/s
+  std::uint32_t settings_entries = 32;               // in one frame
+  std::uint32_t empty_data = 100;                    // DATA frames without content and END_STREAM, in a row
+  std::uint32_t window_updates = 5;                  // and 2 x (streams + 10 x DATA frames that we sent)
+  std::uint32_t priorities = 100;                    // PRIORITY frames, and 2 a stream
+  std::uint32_t unknown_frames = 200;                // frames of unknown types: burst, and 20/s
+  std::chrono::milliseconds response_stall{60'000};  // an answer waits, and its window opens by less than 1 KiB; then RST_STREAM(CANCEL)
 };
 
 // What of it was reached, for the metrics.
@@ -39,7 +41,8 @@ enum class limit : std::uint8_t {
   window_updates,
   priorities,
   unknown_frames,
+  response_stall,
 };
-inline constexpr std::size_t limit_count = 12;
+inline constexpr std::size_t limit_count = 13;
 
 }  // namespace sallyport::http2

@@ -27,6 +27,27 @@ class closed_ids;
 class hpack_decoder;
 class hpack_encoder;
 
+// What the windows of one client connection may grow by in one direction, in all (passage 20). It outlives the streams that it is lent to,
+// or they are disowned before.
+class window_allowance {
+ public:
+  static constexpr std::int64_t bytes = 4 * 1024 * 1024;
+
+  // While `pressed` is true, because buffers are short (passage 23), nothing is granted. It outlives this.
+  explicit window_allowance(const bool& pressed) : pressed_(pressed) {}
+  bool take(std::int64_t more) {
+    if (pressed_ || more > left_) return false;
+    left_ -= more;
+    return true;
+  }
+  void give_back(std::int64_t granted) { left_ += granted; }
+  std::int64_t left() const { return left_; }
+
+ private:
+  const bool& pressed_;
+  std::int64_t left_ = bytes;
+};
+
 // One stream of this end. Made and freed by the session; a pointer is good until `closed` is told, or until both directions have ended and
 // nothing waits.
 struct stream {
@@ -34,9 +55,11 @@ struct stream {
   void* owner = nullptr;             // of whoever handles the events; nullptr: events of this stream are not told any more
   std::int64_t send_window = 0;      // what we may still send
   std::int64_t receive_window = 0;   // what the peer may still send
+  std::int32_t window = 0;           // what it may send without credit; doubles with use, up to session::stream_window_max_bytes
   std::uint32_t uncredited = 0;      // taken from it and not given back yet
   std::int64_t content_length = -1;  // announced; -1: not
   std::int64_t content_received = 0;
+  window_allowance* growth = nullptr;  // what the window grows from; nullptr: it does not
   time_point opened;
   bool remote_ended = false;       // END_STREAM has come
   bool local_ended = false;        // END_STREAM is written, or will follow what waits
@@ -49,9 +72,11 @@ struct stream {
   std::uint8_t informational = 0;  // client role: 1xx so far
   std::uint64_t flush =
       0;  // client role: the flush that its HEADERS leave with; server role, when not 0: the one after which it may be stopped
-  bool head_has_state = false;      // client role: they have changed the HPACK table, and must be sent
-  time_point stops_since;           // server role: when the answer was whole
-  std::unique_ptr<buffer> waiting;  // DATA that no window or room was there for; 64 KiB at most, for the other side's credit was withheld
+  bool head_has_state = false;                         // client role: they have changed the HPACK table, and must be sent
+  time_point stops_since;                              // server role: when the answer was whole
+  time_point stalled_since;                            // server role: its DATA waits for a window since then; 0: it does not
+  std::uint64_t sent_when_stalled = 0, data_sent = 0;  // bytes
+  std::unique_ptr<buffer> waiting;  // DATA that no window or room was there for; at most the other side's window, whose credit is withheld
   std::unique_ptr<std::vector<std::byte>> trailers;  // an encoded header block that follows it (server role; its encoder has no state)
   stream* next = nullptr;                            // in the table
   stream* next_queued = nullptr;
@@ -87,7 +112,7 @@ class session {
  public:
   static constexpr std::size_t output_mark_bytes = 256 * 1024;
   static constexpr std::size_t control_mark_bytes = 64 * 1024;
-  static constexpr std::int32_t stream_window_bytes = 65'535;
+  static constexpr std::int32_t stream_window_bytes = 65'535, stream_window_max_bytes = 1 << 20;
 
   virtual ~session();
   session(const session&) = delete;
@@ -101,6 +126,7 @@ class session {
   void output_taken();
   bool has_output() const { return !out_.empty() || (line_ && connection_send_window_ > 0); }
   std::size_t output_bytes() const { return out_.size(); }
+  std::size_t output_memory() const { return out_.capacity(); }
   // Rule 21: acknowledgements, resets, refusals, heads and trailers have no window. Above the mark the caller stops reading.
   bool control_is_high() const { return control_bytes_ > control_mark_bytes; }
 
@@ -109,6 +135,7 @@ class session {
   std::size_t send_data(stream& on, core::bytes payload, bool end);
   void credit(stream& on, std::size_t bytes);  // the peer may send so much more on this stream
   void reset(stream& on, code why);            // RST_STREAM; the owner is not told
+  void disown(stream& on);                     // no more events of it are told, and its window grows no more
 
   void grow_connection_window(std::int64_t to);
   void ping();
@@ -124,7 +151,7 @@ class session {
   bool settings_acknowledged() const { return settings_acknowledged_; }
   // Calls f(stream&) for each open stream; f may end the stream it is given.
   template <class F>
-  void for_each_stream(F&& f) {
+  void for_each_stream(F&& f) const {
     for (std::size_t i = 0; i < table_.size(); ++i)
       for (auto* s = table_[i]; s;) {
         auto* const next = s->next;
@@ -201,6 +228,7 @@ class session {
   void pump_one(stream& s);
   void finish_sending(stream& s);
   void write_window_update(std::uint32_t id, std::uint32_t bytes);
+  static std::uint32_t grown(stream& s);
 
   const side role_;
   decoded_block& scratch_;
@@ -269,6 +297,10 @@ class server_session final : public session {
   void stop_request(stream& on, stop how);
   void sweep(time_point now);  // a few times a second
 
+  // Answers that wait for a window, and whose owners are done with them: memory, and the end of all of them (passage 23).
+  std::size_t unowned_waiting() const;
+  void drop_unowned();
+
   // GOAWAY in two steps (RFC 9113 6.8): begin announces 2^31-1 and sends a PING; `finish_shutdown`, when that was answered or time is up,
   // names the real last id.
   void begin_shutdown();
@@ -284,6 +316,7 @@ class server_session final : public session {
   bool is_idle(std::uint32_t id) const override { return (id & 1) == 0 || id > highest_peer_id_; }
   void before_output() override;
   void trailers(stream& s, bool end);
+  bool is_stalled(stream& s) const;
   void count_oversize();
 
   server_events& handler_;

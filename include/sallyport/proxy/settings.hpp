@@ -28,6 +28,7 @@ struct limits {
   std::chrono::milliseconds first_request{60'000};  // limits.first_request: then GOAWAY(NO_ERROR)
   std::chrono::milliseconds idle{900'000};          // limits.idle: without a stream; PING counts as life
   std::chrono::milliseconds write_stall{60'000};    // limits.write_stall: no byte taken by the socket while output waits
+  std::size_t buffers_bytes = 256 * 1024 * 1024;    // limits.buffers: a worker's memory for bytes on their way
   std::chrono::milliseconds drain{30'000};          // limits.drain: SIGTERM to the end of open streams
   net::admission_limits admission;  // limits.connections, limits.connections_per_source, limits.handshakes, limits.handshakes_per_source
   std::chrono::milliseconds http1_head{10'000};  // limits.http1_head: the first byte of a head to its last

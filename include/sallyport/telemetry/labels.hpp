@@ -124,18 +124,17 @@ enum class http2_limit {
   window_updates,
   priority,
   unknown_frames,
+  response_stall,
   settings_timeout,
   control_output,
 };
 template <>
 inline constexpr std::array words<http2_limit>{
-    std::string_view("streams"),        std::string_view("streams_refused"),
-    std::string_view("header_list"),    std::string_view("header_fields"),
-    std::string_view("continuations"),  std::string_view("header_block"),
-    std::string_view("resets"),         std::string_view("pings"),
-    std::string_view("settings"),       std::string_view("empty_data"),
-    std::string_view("window_updates"), std::string_view("priority"),
-    std::string_view("unknown_frames"), std::string_view("settings_timeout"),
+    std::string_view("streams"),        std::string_view("streams_refused"), std::string_view("header_list"),
+    std::string_view("header_fields"),  std::string_view("continuations"),   std::string_view("header_block"),
+    std::string_view("resets"),         std::string_view("pings"),           std::string_view("settings"),
+    std::string_view("empty_data"),     std::string_view("window_updates"),  std::string_view("priority"),
+    std::string_view("unknown_frames"), std::string_view("response_stall"),  std::string_view("settings_timeout"),
     std::string_view("control_output"),
 };
 

@@ -7,6 +7,7 @@
 #include <sallyport/core/result.hpp>
 #include <sallyport/http2/codes.hpp>
 #include <sallyport/http2/field.hpp>
+#include <sallyport/http2/session.hpp>
 
 #include <cstddef>
 #include <vector>
@@ -34,6 +35,8 @@ class responder {
   virtual void response_trailers(const http2::response_head& trailers) = 0;
   virtual void request_taken(std::size_t bytes) = 0;  // request bytes that had waited are on their way
   virtual void failed(failure why) = 0;
+  // What the window of the response grows from; nullptr: it does not. It outlives the exchange.
+  virtual http2::window_allowance* response_growth() { return nullptr; }
 
  protected:
   ~responder() = default;
@@ -43,7 +46,8 @@ class exchange {
  public:
   virtual std::size_t send(core::bytes payload, bool end) = 0;  // how much of it went at once; request_taken tells of the rest
   virtual void credit(std::size_t bytes) = 0;                   // so much of the response has been passed on
-  virtual void cancel() = 0;  // the client is gone; the responder is not called again; gone after this call
+  virtual void cancel() = 0;                            // the client is gone; the responder is not called again; gone after this call
+  virtual std::size_t held_bytes() const { return 0; }  // memory of the request's bytes that wait
 
  protected:
   ~exchange() = default;

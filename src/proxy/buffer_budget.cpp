@@ -1,0 +1,104 @@
+#include "buffer_budget.hpp"
+
+#include "connection.hpp"
+#include "exchange.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace sallyport::proxy {
+namespace {
+
+constexpr std::size_t parts = 8;  // nobody holds more than one of so many
+
+}  // namespace
+
+struct buffer_budget::holder {
+  std::string name;
+  std::size_t held = 0;
+  std::vector<exchange*> requests;       // those that hold something, the longest still first
+  std::vector<connection*> connections;  // whose output holds something
+};
+
+buffer_budget::buffer_budget(context& around, std::size_t bytes) : around_(around), bytes_(bytes) {}
+
+bool buffer_budget::is_over(unsigned tenths) const { return around_.buffers.used_bytes() > bytes_ / 10 * tenths; }
+
+std::vector<buffer_budget::holder> buffer_budget::holders(const std::unordered_set<connection*>& connections) const {
+  std::unordered_map<std::string, holder> by_name;
+  std::unordered_map<connection*, std::string> owners;
+  for (const auto& e : around_.exchanges) {
+    if (!e->in_use()) continue;
+    std::string name(e->holder());
+    owners.try_emplace(e->on(), name);
+    const auto held = e->held_bytes();
+    if (!held) continue;
+    auto& of = by_name[name];
+    of.held += held;
+    of.requests.push_back(e.get());
+  }
+  for (auto* c : connections) {
+    const auto held = c->output_memory();
+    if (!held) continue;
+    const auto owner = owners.find(c);
+    auto& of = by_name[owner == owners.end() ? std::string(c->source()) : owner->second];
+    of.held += held;
+    of.connections.push_back(c);
+  }
+  std::vector<holder> all;
+  for (auto& [name, of] : by_name) {
+    of.name = name;
+    std::sort(of.requests.begin(), of.requests.end(), [](const exchange* a, const exchange* b) { return a->moved() < b->moved(); });
+    all.push_back(std::move(of));
+  }
+  std::sort(all.begin(), all.end(), [](const holder& a, const holder& b) { return a.held > b.held; });
+  return all;
+}
+
+// Until it holds no more than that; for_all: or until there is enough for all.
+void buffer_budget::end_some(holder& of, std::size_t until_held_bytes, bool for_all) {
+  const auto enough = [&] { return of.held <= until_held_bytes || (for_all && !is_over(9)); };
+  std::size_t ended = 0;
+  for (auto* e : of.requests) {
+    if (enough()) break;
+    of.held -= std::min(of.held, e->held_bytes());
+    e->shed();
+    ++ended;
+  }
+  for (auto* c : of.connections) {
+    if (enough()) break;
+    const auto before = c->output_memory();
+    c->shed_unowned();
+    // What a client takes leaves at the end of the turn.
+    if (c->writing()) c->end_short_of_buffers();
+    const auto freed = before - std::min(before, c->output_memory());
+    of.held -= std::min(of.held, freed);
+    ended += freed != 0;
+  }
+  if (ended)
+    around_.log.warning("buffers_short",
+                        {{"holder", of.name}, {"ended", ended}, {"used_bytes", around_.buffers.used_bytes()}, {"budget_bytes", bytes_}});
+}
+
+void buffer_budget::look(const std::unordered_set<connection*>& connections) {
+  const auto used = around_.buffers.used_bytes();
+  around_.counts.set(telemetry::gauge::buffers_bytes, static_cast<std::int64_t>(used));
+  around_.short_of_buffers = used > bytes_ / 2;
+  refused_.clear();
+  const auto most = bytes_ / parts;
+  if (used <= most) return;
+  auto all = holders(connections);
+  for (auto& h : all) {
+    if (h.held <= most) continue;
+    refused_.insert(h.name);
+    end_some(h, most, false);
+  }
+  for (auto& h : all)
+    if (is_over(9)) end_some(h, 0, true);
+  if (used <= bytes_ / 4 * 3) return;
+  const auto share = std::min(most, bytes_ / std::max<std::size_t>(all.size(), 1));
+  for (const auto& h : all)
+    if (h.held > share) refused_.insert(h.name);
+}
+
+}  // namespace sallyport::proxy
