@@ -148,6 +148,7 @@ void builder::backend(const node& item, const std::string& path, std::set<std::s
   } else {
     endpoints(item, path, made);
   }
+  upkeep(item, path, made);
   s().backends.push_back(std::move(made));
 }
 
@@ -158,14 +159,7 @@ void builder::rest_endpoints(const node& item, const std::string& path, upstream
     return complain(whole->at, "'backends[].rest_endpoints' is empty", "name one, or leave it out: REST is then where endpoints are");
   if (made.speaks != upstream::rest::http1)
     return complain(whole->at, "'backends[].rest_endpoints' is for rest: http1", "leave it out, or say rest: http1");
-  if (whole->items.size() > 1) complain(whole->items[1].at, "several endpoints of one backend are not in this version", "name exactly one");
-  std::string why, hint;
-  const node& first = whole->items.front();
-  if (first.is != node::kind::scalar) return;
-  if (const auto parsed = parse_host_port(first.text, false, why, hint)) {
-    made.rest_endpoints = {{parsed->host, parsed->port}};
-    s().origins[path + ".rest_endpoints[0]"] = origin_of(first.at, show(*parsed));
-  }
+  addresses(*whole, path + ".rest_endpoints", made.rest_endpoints);
 }
 
 void builder::endpoints(const node& item, const std::string& path, upstream::settings& made) {
@@ -173,14 +167,45 @@ void builder::endpoints(const node& item, const std::string& path, upstream::set
   if (!whole) return complain(item.at, "'backends[].endpoints' is missing", "for example endpoints: [127.0.0.1:19540]");
   if (whole->is != node::kind::sequence) return;
   if (whole->items.empty()) return complain(whole->at, "'backends[].endpoints' is empty", "for example endpoints: [127.0.0.1:19540]");
-  if (whole->items.size() > 1) complain(whole->items[1].at, "several endpoints of one backend are not in this version", "name exactly one");
-  std::string why, hint;
-  const node& first = whole->items.front();
-  if (first.is != node::kind::scalar) return;
-  if (const auto parsed = parse_host_port(first.text, false, why, hint)) {
-    made.endpoints = {{parsed->host, parsed->port}};
-    s().origins[path + ".endpoints[0]"] = origin_of(first.at, show(*parsed));
+  addresses(*whole, path + ".endpoints", made.endpoints);
+}
+
+void builder::addresses(const node& list, const std::string& path, std::vector<upstream::endpoint>& into) {
+  constexpr std::size_t most = 64;
+  if (list.items.size() > most)
+    return complain(list.items[most].at, "'" + key_of(path) + "' has " + std::to_string(list.items.size()) + " addresses",
+                    "64 at most; a name may stand for several");
+  for (const node& one : list.items) {
+    std::string why, hint;
+    if (one.is != node::kind::scalar) continue;
+    const auto parsed = parse_host_port(one.text, false, why, hint);
+    if (!parsed) continue;  // told by check_shape
+    const bool twice =
+        std::any_of(into.begin(), into.end(), [&](const auto& e) { return e.host == parsed->host && e.port == parsed->port; });
+    if (twice) {
+      complain(one.at, "'" + key_of(path) + "' has " + show(*parsed) + " twice", "name each address once");
+      continue;
+    }
+    s().origins[path + "[" + std::to_string(into.size()) + "]"] = origin_of(one.at, show(*parsed));
+    into.push_back({parsed->host, parsed->port});
   }
+}
+
+void builder::upkeep(const node& item, const std::string& path, upstream::settings& made) {
+  const auto time = [&](const node* of, const std::string& at, std::string_view name, std::chrono::milliseconds& into) {
+    if (const node* found = scalar(of, at, name)) into = *parse_duration(found->text);
+  };
+  const auto number = [&](const node* of, const std::string& at, std::string_view name, std::uint32_t& into) {
+    if (const node* found = scalar(of, at, name)) into = static_cast<std::uint32_t>(*parse_count(found->text));
+  };
+  time(&item, path, "resolve", made.resolve);
+  time(&item, path, "max_connection_age", made.max_connection_age);
+  const node* health = item.find("health");
+  const std::string below = path + ".health";
+  time(health, below, "interval", made.health.interval);
+  time(health, below, "timeout", made.health.timeout);
+  number(health, below, "rise", made.health.rise);
+  number(health, below, "fall", made.health.fall);
 }
 
 built build(const node& merged, const sources& from, const std::optional<milvus_values>& milvus, std::vector<problem>& problems) {

@@ -53,6 +53,8 @@ class builder {
   void backend(const node& item, const std::string& path, std::set<std::string>& taken, const std::optional<host_port>& flag);
   void endpoints(const node& item, const std::string& path, upstream::settings& made);
   void rest_endpoints(const node& item, const std::string& path, upstream::settings& made);
+  void addresses(const node& list, const std::string& path, std::vector<upstream::endpoint>& into);
+  void upkeep(const node& item, const std::string& path, upstream::settings& made);
 
   void listeners();
   void implied_listener(const std::optional<host_port>& flag);

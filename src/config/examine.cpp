@@ -114,16 +114,18 @@ void examine_loops(const settings& s, std::vector<problem>& problems) {
   for (const proxy::listener_settings& l : s.listeners) {
     if (!is_wildcard(l.address.host)) continue;
     for (std::size_t b = 0; b < s.backends.size(); ++b) {
-      if (s.backends[b].name != l.backend || s.backends[b].endpoints.empty()) continue;
-      const upstream::endpoint& e = s.backends[b].endpoints.front();
-      if (e.port != l.address.port || reaches(e.host, l.address.host)) continue;  // load has told the latter
-      bool own = e.host == host;
-      for (const std::string& address : own_addresses()) own = own || reaches(e.host, address);
-      if (own)
-        problems.push_back(fault_at(
-            origin_at(s, "backends[" + std::to_string(b) + "].endpoints[0]"),
-            "backend '" + s.backends[b].name + "' is this machine, and listener '" + l.address.name + "' has the port on every address",
-            "name the address of Milvus, or give the listener another port"));
+      if (s.backends[b].name != l.backend) continue;
+      for (std::size_t at = 0; at < s.backends[b].endpoints.size(); ++at) {
+        const upstream::endpoint& e = s.backends[b].endpoints[at];
+        if (e.port != l.address.port || reaches(e.host, l.address.host)) continue;  // load has told the latter
+        bool own = e.host == host;
+        for (const std::string& address : own_addresses()) own = own || reaches(e.host, address);
+        if (own)
+          problems.push_back(fault_at(
+              origin_at(s, "backends[" + std::to_string(b) + "].endpoints[" + std::to_string(at) + "]"),
+              "backend '" + s.backends[b].name + "' is this machine, and listener '" + l.address.name + "' has the port on every address",
+              "name the address of Milvus, or give the listener another port"));
+      }
     }
   }
 }

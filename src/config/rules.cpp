@@ -61,13 +61,14 @@ void check_listener(const settings& s, std::size_t i, std::vector<problem>& prob
   const upstream::settings* backend = backend_of(s, l);
   if (!backend || l.address.port == 0) return;
   const auto check_loop = [&](const std::vector<upstream::endpoint>& endpoints, const std::string& key) {
-    if (endpoints.empty()) return;
-    const upstream::endpoint& e = endpoints.front();
-    if (e.port != l.address.port || !reaches(e.host, l.address.host)) return;
-    problems.push_back(
-        fault_at(origin_at(s, "backends[" + std::to_string(backend - s.backends.data()) + "]." + key + "[0]"),
-                 "backend '" + backend->name + "' is listener '" + l.address.name + "' itself: " + show(host_port{e.host, e.port}),
-                 "name the address of Milvus; when both run on this machine, one of them needs another port"));
+    for (std::size_t at = 0; at < endpoints.size(); ++at) {
+      const upstream::endpoint& e = endpoints[at];
+      if (e.port != l.address.port || !reaches(e.host, l.address.host)) continue;
+      problems.push_back(
+          fault_at(origin_at(s, "backends[" + std::to_string(backend - s.backends.data()) + "]." + key + "[" + std::to_string(at) + "]"),
+                   "backend '" + backend->name + "' is listener '" + l.address.name + "' itself: " + show(host_port{e.host, e.port}),
+                   "name the address of Milvus; when both run on this machine, one of them needs another port"));
+    }
   };
   check_loop(backend->endpoints, "endpoints");
   check_loop(backend->rest_endpoints, "rest_endpoints");

@@ -10,7 +10,7 @@
 #include <sallyport/proxy/settings.hpp>
 #include <sallyport/telemetry/log.hpp>
 #include <sallyport/telemetry/metrics.hpp>
-#include <sallyport/upstream/pool.hpp>
+#include <sallyport/upstream/exchange.hpp>
 
 #include <memory>
 #include <vector>

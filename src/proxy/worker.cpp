@@ -5,7 +5,7 @@
 #include "exchange.hpp"
 #include "health_call.hpp"
 
-#include <sallyport/upstream/http1_pool.hpp>
+#include <sallyport/upstream/balancer.hpp>
 
 #include <sallyport/core/expect.hpp>
 
@@ -58,8 +58,9 @@ struct worker::impl {
   auth::gate gate;
   context around;
   buffer_budget budget{around, parts.limits.buffers_bytes};
-  std::vector<std::unique_ptr<upstream::pool>> pools;
-  std::vector<std::unique_ptr<upstream::http1_pool>> rest_pools;  // of the same backends; nullptr: none
+  upstream::system_resolver names;
+  std::vector<std::unique_ptr<upstream::balancer>> pools;
+  std::vector<std::unique_ptr<upstream::balancer>> rest_pools;  // of the same backends; nullptr: none
   std::vector<std::unique_ptr<listener_context>> doors;
   std::vector<std::unique_ptr<net::listener>> listeners;
   std::unordered_set<connection*> connections;
@@ -76,8 +77,9 @@ worker::impl::impl(const shared_parts& p)
   buffers.watch(p.limits.buffers_bytes / 10 * 9, [this] { core::asio::post(io, [this] { budget.look(connections); }); });
   const upstream::surroundings lent{io.get_executor(), tasks, turn, bench, buffers, scratch, p.log, counts};
   for (const auto& b : p.backends) {
-    pools.push_back(std::make_unique<upstream::pool>(lent, b));
-    rest_pools.push_back(b.speaks == upstream::rest::http1 ? std::make_unique<upstream::http1_pool>(lent, b, p.limits.http1) : nullptr);
+    pools.push_back(std::make_unique<upstream::balancer>(lent, b, names));
+    rest_pools.push_back(b.speaks == upstream::rest::http1 ? std::make_unique<upstream::balancer>(lent, b, names, p.limits.http1)
+                                                           : nullptr);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <initializer_list>
 #include <limits>
 #include <utility>
@@ -107,6 +108,19 @@ void page_maker::add_requests(families& to) const {
   times({}, [](const shard& s) -> auto& { return s.histograms_[static_cast<std::size_t>(histogram::hashing)]; });
 }
 
+// Every worker sees for itself: the largest number of addresses, and the smallest of those that are up.
+page_maker::figures page_maker::endpoints(std::size_t backend) const {
+  figures found;
+  for (const auto& each : of_.shards_) {
+    const auto& seen = each->backends_[backend];
+    const auto total = seen.endpoints.value(), up = seen.endpoints_up.value();
+    if (total == 0) continue;  // no worker's
+    found.up = found.of == 0 ? up : std::min(found.up, up);
+    found.of = std::max(found.of, total);
+  }
+  return found;
+}
+
 void page_maker::add_backends(families& to) const {
   const auto& names = of_.named_.backends;
   const auto amounts = [&](amount backend_counts::* which) {
@@ -132,9 +146,14 @@ void page_maker::add_backends(families& to) const {
   to.counter("sallyport_upstream_failures_total", "Requests that a backend did not answer to their end, by reason.");
   tallies("reason", words<upstream_failure>, &backend_counts::failures);
   to.counter("sallyport_upstream_retries_total",
-             "Requests that were sent to a backend again, because it certainly had not looked at them.");
-  for (std::size_t at = 0; at < names.size(); ++at)
-    to.value({{"backend", names[at]}}, sum<std::uint64_t>([at](const shard& s) { return s.backends_[at].retries.value(); }));
+             "Requests that were sent to a backend again, because it certainly had not looked at them, by what came of that.");
+  tallies("result", words<retry_result>, &backend_counts::retries);
+  to.gauge("sallyport_upstream_endpoints", "Addresses of a backend.");
+  for (std::size_t at = 0; at < names.size(); ++at) to.value({{"backend", names[at]}}, endpoints(at).of);
+  to.gauge("sallyport_upstream_endpoints_up", "Addresses of a backend that take requests.");
+  for (std::size_t at = 0; at < names.size(); ++at) to.value({{"backend", names[at]}}, endpoints(at).up);
+  to.counter("sallyport_upstream_ejections_total", "Times that a worker stopped to ask an address of a backend, by reason.");
+  tallies("reason", words<ejection>, &backend_counts::ejections);
 }
 
 void page_maker::add_whole(families& to) const {

@@ -20,6 +20,11 @@ struct page_maker {
   void add_backends(families& to) const;
   void add_whole(families& to) const;
 
+  struct figures {
+    std::int64_t of = 0, up = 0;
+  };
+  figures endpoints(std::size_t backend) const;
+
   // The sum over all shards of what `from` finds in each.
   template <class Number, class From>
   Number sum(From from) const {

@@ -6,7 +6,6 @@ namespace sallyport::upstream {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto lifetime = 30min;           // +- 20 %, so that a fleet does not reconnect at once (passage 14)
 constexpr auto silence_before_ping = 10s;  // passage 15
 constexpr auto ping_wait = 5s;
 constexpr auto young_age = 1s;
@@ -14,19 +13,20 @@ constexpr std::size_t pending_acknowledgements_max_bytes = 64 * 17;  // of PINGs
 
 }  // namespace
 
-connection::connection(pool& home, core::tcp_socket socket)
+connection::connection(pool& home, core::tcp_socket socket, std::uint64_t number)
     : home_(home),
+      number_(number),
       stream_(std::make_unique<net::plain_stream>(std::move(socket), home.around_.bench)),
       session_(home.limits_, home.around_.buffers, home.around_.scratch, *this, core::clock::now()),
       pump_(home.around_.turn, home.around_.tasks, *stream_, *this),
       born_(core::clock::now()),
+      retire_at_(home.retirement(born_)),
       last_received_(born_),
       last_busy_(born_) {
-  std::uniform_real_distribution<double> spread(0.8, 1.2);
-  retire_at_ = born_ + std::chrono::duration_cast<core::clock::duration>(lifetime * spread(home.jitter_));
+  ++home.alive_;
 }
 
-connection::~connection() = default;
+connection::~connection() { --home_.alive_; }
 
 core::task<void> connection::run() {
   const auto self = shared_from_this();
@@ -65,7 +65,7 @@ void connection::received(core::bytes in) {
 // lost.
 bool connection::reads_first() { return !ended_ && idle() && stream_->has_input(); }
 
-bool connection::has_room() { return !suspect_ && !ended_ && session_.capacity() > 0 && !reads_first(); }
+bool connection::has_room() { return !suspect_ && !retired_ && !ended_ && session_.capacity() > 0 && !reads_first(); }
 
 void connection::carry(pooled_exchange& request, const std::vector<http2::field>& fields, bool end) {
   request.on = this;
@@ -75,13 +75,28 @@ void connection::carry(pooled_exchange& request, const std::vector<http2::field>
   pump_.mark();
 }
 
-// The exchange ends: its stream is let go, and reset where the request is not whole yet.
-responder& connection::release(http2::stream& on) {
+// The request has left its stream.
+pooled_exchange& connection::detach(http2::stream& on) {
   auto& request = *static_cast<pooled_exchange*>(on.owner);
-  auto& to = *request.to;
   session_.disown(on);
+  request.on = nullptr;
+  request.stream = nullptr;
+  return request;
+}
+
+// The exchange ends: whoever got it is told after that.
+responder& connection::release(http2::stream& on) {
+  auto& request = detach(on);
+  auto& to = *request.to;
   home_.give_back(request);
   return to;
+}
+
+// What the backend certainly did not look at is sent once more, when it can be (passage 16).
+void connection::failed(http2::stream& on, failure why) {
+  auto& request = detach(on);
+  if (why == failure::unprocessed && home_.send_again(request, number_)) return;
+  home_.fail(request, why);
 }
 
 void connection::informational(http2::stream& on, const http2::response_head& head) {
@@ -89,8 +104,14 @@ void connection::informational(http2::stream& on, const http2::response_head& he
 }
 
 void connection::response_started(http2::stream& on, const http2::response_head& head, bool end) {
-  answered_since_ping_ = true;
-  if (!end) return static_cast<pooled_exchange*>(on.owner)->to->response_head(head, false);
+  auto& request = *static_cast<pooled_exchange*>(on.owner);
+  answered_since_ping_ = useful_ = true;
+  home_.answered();
+  request.settle(telemetry::retry_result::answered);
+  if (!end) {
+    request.kept.drop();
+    return request.to->response_head(head, false);
+  }
   auto& to = release(on);
   if (!on.local_ended) session_.cancel(on);
   to.response_head(head, true);
@@ -106,10 +127,9 @@ void connection::data(http2::stream& on, core::bytes payload, bool end) {
   answered_since_ping_ = true;
   if (!on.head_received) {
     // DATA before a head is malformed (RFC 9113 8.1).
-    auto& to = release(on);
+    auto& request = detach(on);
     session_.cancel(on);
-    home_.count(failure::broken);
-    return to.failed(failure::broken);
+    return home_.fail(request, failure::broken);
   }
   if (!end) return static_cast<pooled_exchange*>(on.owner)->to->response_data(payload, false);
   auto& to = release(on);
@@ -117,28 +137,24 @@ void connection::data(http2::stream& on, core::bytes payload, bool end) {
   to.response_data(payload, true);
 }
 
-void connection::sent(http2::stream& on, std::size_t bytes) { static_cast<pooled_exchange*>(on.owner)->to->request_taken(bytes); }
+void connection::sent(http2::stream& on, std::size_t bytes) { static_cast<pooled_exchange*>(on.owner)->taken(bytes); }
 
 void connection::closed(http2::stream& on, http2::code why, bool by_peer) {
-  const bool before_head = !on.head_received;
-  auto& to = release(on);
-  auto told = by_peer && why == http2::code::cancel ? failure::cancelled : failure::broken;
-  if (by_peer && before_head && why == http2::code::refused_stream) told = failure::unprocessed;
-  home_.count(told);
-  to.failed(told);
+  if (by_peer && why == http2::code::refused_stream) return unprocessed(on);
+  failed(on, by_peer && why == http2::code::cancel ? failure::cancelled : failure::broken);
 }
 
+// A backend that has begun to answer has looked at it, whatever it says now.
 void connection::unprocessed(http2::stream& on) {
-  home_.count(failure::unprocessed);
-  release(on).failed(failure::unprocessed);
+  failed(on, on.head_received || on.informational > 0 ? failure::broken : failure::unprocessed);
 }
 
 void connection::going_away(http2::code why) {
-  if (why == http2::code::enhance_your_calm) home_.back_off();
+  if (why == http2::code::enhance_your_calm) home_.failing(telemetry::ejection::enhance_your_calm);
 }
 
 void connection::output_drained() {
-  if (session_.retiring() && idle()) return abort();
+  if (leaving() && idle()) return abort();
   home_.dispatch();  // a reset has freed a slot, or the output is below its mark again
 }
 
@@ -152,36 +168,45 @@ void connection::abort() noexcept {
   stream_->abort();
 }
 
+void connection::retire() {
+  retired_ = true;
+  if (idle()) abort();
+}
+
 // Every request under way ends; the clients' connections live on (passage 17).
 void connection::lost(core::error_code why) {
   if (std::exchange(lost_, true)) return;
   ended_ = true;
   const auto streams = session_.open_streams();
   session_.for_each_stream([this](http2::stream& s) {
-    if (!s.owner) return;
-    home_.count(failure::broken);
-    release(s).failed(failure::broken);
+    if (s.owner) failed(s, failure::broken);
   });
   if (session_.failed()) {
     home_.around_.log.warning("backend_broke_protocol", {{"backend", home_.settings_.name},
+                                                         {"endpoint", home_.where().label},
                                                          {"code", name_of(session_.failure())},
                                                          {"reason", session_.failure_reason()},
                                                          {"streams", streams}});
   } else if (streams && !home_.stopped_) {
-    home_.around_.log.warning("backend_lost", {{"backend", home_.settings_.name}, {"reason", why.message()}, {"streams", streams}});
+    home_.around_.log.warning(
+        "backend_lost",
+        {{"backend", home_.settings_.name}, {"endpoint", home_.where().label}, {"reason", why.message()}, {"streams", streams}});
   } else {
     home_.around_.log.debug("backend_connection_closed", {{"backend", home_.settings_.name}, {"reason", why.message()}});
   }
-  home_.lost(*this, core::clock::now() - born_ < young_age);
+  // One that a backend ends in good order after some work, however soon, has not failed: nginx does so after a thousand requests.
+  const bool orderly = retired_ || (useful_ && session_.retiring());
+  home_.lost(*this, !orderly && core::clock::now() - born_ < young_age);
 }
 
 void connection::sweep(core::clock::time_point now) {
   session_.sweep(now);
   if (session_.has_output()) pump_.mark();
   if (!idle()) last_busy_ = now;
-  if (idle() && (now >= retire_at_ || now - last_busy_ >= home_.settings_.idle || session_.retiring())) return abort();
+  if (now >= retire_at_) retired_ = true;
+  if (idle() && (leaving() || now - last_busy_ >= home_.settings_.idle)) return abort();
   if (session_.ping_outstanding()) {
-    if (now - ping_sent_ >= ping_wait) suspect_ = true;
+    if (now - ping_sent_ >= ping_wait && !std::exchange(suspect_, true)) home_.failing(telemetry::ejection::ping_unanswered);
     return;
   }
   if (idle() || !answered_since_ping_ || now - last_received_ < silence_before_ping) return;

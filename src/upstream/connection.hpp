@@ -4,9 +4,8 @@
 
 #include <sallyport/net/output_pump.hpp>
 #include <sallyport/net/plain_stream.hpp>
-#include <sallyport/upstream/pool.hpp>
 
-#include "pooled_exchange.hpp"
+#include "pool.hpp"
 
 namespace sallyport::upstream {
 
@@ -15,16 +14,19 @@ class connection final : public http2::client_events,
                          public net::output_source,
                          public std::enable_shared_from_this<connection> {
  public:
-  connection(pool& home, core::tcp_socket socket);
+  connection(pool& home, core::tcp_socket socket, std::uint64_t number);
   ~connection();
 
   core::task<void> run();  // until the connection ends
   void sweep(core::clock::time_point now);
   void abort() noexcept;
+  void retire();  // takes no new requests, and closes when it has finished those it has
 
+  std::uint64_t number() const { return number_; }  // its pool has had no other with this
   bool has_room();
   bool reads_first();  // what has come decides whether it takes requests; it dispatches then
   bool idle() const { return session_.open_streams() == 0; }
+  bool leaving() const { return retired_ || session_.retiring(); }
   void carry(pooled_exchange& request, const std::vector<http2::field>& fields, bool end);
 
   http2::client_session& session() { return session_; }
@@ -48,16 +50,19 @@ class connection final : public http2::client_events,
   void output_drained() override;
   void output_failed(core::error_code why) override;
 
+  pooled_exchange& detach(http2::stream& on);
   responder& release(http2::stream& on);
+  void failed(http2::stream& on, failure why);
   void lost(core::error_code why);
 
   pool& home_;
+  const std::uint64_t number_;
   std::unique_ptr<net::plain_stream> stream_;
   http2::client_session session_;
   net::output_pump pump_;
   core::clock::time_point born_, retire_at_, last_received_, last_busy_, ping_sent_{};
   bool answered_since_ping_ = true;  // HEADERS or DATA came since our last PING (passage 15)
-  bool suspect_ = false, ended_ = false, lost_ = false;
+  bool suspect_ = false, retired_ = false, useful_ = false, ended_ = false, lost_ = false;
 };
 
 }  // namespace sallyport::upstream

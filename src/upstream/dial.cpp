@@ -1,7 +1,7 @@
 #include "dial.hpp"
 
-#include <sallyport/net/names.hpp>
 #include <sallyport/net/plain_stream.hpp>
+#include <sallyport/upstream/resolver.hpp>
 
 #include <boost/asio/ip/basic_resolver.hpp>
 
@@ -10,16 +10,18 @@ namespace sallyport::upstream {
 using namespace std::chrono_literals;
 namespace asio = core::asio;
 
-core::task<core::result<core::tcp_socket>> dial(endpoint to) {
-  using resolver = asio::ip::basic_resolver<asio::ip::tcp, core::executor>;
-  auto addresses = net::known_addresses(to.host, to.port);
-  if (addresses.empty()) {
-    resolver names(co_await asio::this_coro::executor);
-    const auto port = std::to_string(to.port);
-    auto [error, found] = co_await names.async_resolve(to.host, port, core::await);
-    if (error) co_return error;
-    for (const auto& address : found) addresses.push_back(address.endpoint());
-  }
+core::task<core::result<std::vector<tcp_address>>> system_resolver::resolve(endpoint name) {
+  using asking = asio::ip::basic_resolver<asio::ip::tcp, core::executor>;
+  asking names(co_await asio::this_coro::executor);
+  const auto port = std::to_string(name.port);
+  auto [error, found] = co_await names.async_resolve(name.host, port, core::await);
+  if (error) co_return error;
+  std::vector<tcp_address> addresses;
+  for (const auto& address : found) addresses.push_back(address.endpoint());
+  co_return addresses;
+}
+
+core::task<core::result<core::tcp_socket>> dial(std::vector<tcp_address> addresses) {
   core::error_code last = asio::error::host_not_found;
   for (const auto& address : addresses) {
     auto made = co_await net::connect(address);
@@ -54,11 +56,12 @@ telemetry::upstream_failure label_of(failure why) {
 
 void reconnect_pause::failed() {
   constexpr auto first = 100ms, most = 5'000ms;
+  if (!over()) return;
   auto pause = first * (1u << std::min(failures_, 6u));
   if (pause > most) pause = most;
   ++failures_;
   std::uniform_real_distribution<double> spread(0.5, 1.0);
-  not_before_ = core::clock::now() + std::chrono::duration_cast<core::clock::duration>(pause * spread(jitter_));
+  until_ = core::clock::now() + std::chrono::duration_cast<core::clock::duration>(pause * spread(jitter_));
 }
 
 }  // namespace sallyport::upstream

@@ -5,28 +5,32 @@
 #include <sallyport/core/result.hpp>
 #include <sallyport/telemetry/labels.hpp>
 #include <sallyport/upstream/exchange.hpp>
-#include <sallyport/upstream/settings.hpp>
 
 #include <random>
+#include <vector>
 
 namespace sallyport::upstream {
 
-// Name to socket: every address of the name in turn. The deadline is the caller's.
-core::task<core::result<core::tcp_socket>> dial(endpoint to);
+using tcp_address = core::asio::ip::tcp::endpoint;
+
+// Every address in turn, until one accepts. The deadline is the caller's.
+core::task<core::result<core::tcp_socket>> dial(std::vector<tcp_address> addresses);
 
 telemetry::connect_result result_of(core::error_code why);
 telemetry::upstream_failure label_of(failure why);
 
-// 100 ms to 5 s, with jitter, so that a fleet does not knock at once (passage 14). Until then requests fail fast.
+// 100 ms to 5 s, with jitter, so that a fleet does not knock at once (passage 14).
 class reconnect_pause {
  public:
-  void failed();
-  void succeeded() { failures_ = 0; }
-  bool over() const { return core::clock::now() >= not_before_; }
+  void failed();                                // again within the pause: it is the same failure
+  void succeeded() { failures_ = 0; }           // the next pause is a short one
+  void lift() { until_ = core::clock::now(); }  // it is over; the next one is longer
+  bool over() const { return core::clock::now() >= until_; }
+  core::clock::time_point until() const { return until_; }
 
  private:
   std::uint32_t failures_ = 0;  // in a row
-  core::clock::time_point not_before_{};
+  core::clock::time_point until_{};
   std::minstd_rand jitter_{std::random_device{}()};
 };
 

@@ -10,7 +10,12 @@ http1_connection::http1_connection(http1_pool& home, core::tcp_socket socket)
       session_(home.limits_, home.around_.buffers, home.around_.scratch, *this, core::clock::now()),
       pump_(home.around_.turn, home.around_.tasks, *stream_, *this),
       wanted_(home.around_.executor),
-      idle_since_(core::clock::now()) {}
+      idle_since_(core::clock::now()),
+      retire_at_(home.retirement(idle_since_)) {
+  ++home.alive_;
+}
+
+http1_connection::~http1_connection() { --home_.alive_; }
 
 core::task<void> http1_connection::run() {
   const auto self = shared_from_this();
@@ -49,7 +54,7 @@ void http1_connection::received(core::bytes in) {
   look_at_end();
 }
 
-bool http1_connection::takes_requests() { return !ended_ && !request_ && session_.reusable() && !stream_->has_input(); }
+bool http1_connection::takes_requests() { return !ended_ && !retired_ && !request_ && session_.reusable() && !stream_->has_input(); }
 
 bool http1_connection::carry(http1_exchange& request, const std::vector<http2::field>& fields, bool end) {
   if (!session_.open(fields, end)) return false;
@@ -89,6 +94,7 @@ void http1_connection::informational(std::uint32_t, const http2::response_head& 
 
 void http1_connection::response_started(const http2::response_head& head, bool end) {
   head_seen_ = true;
+  home_.answered();
   if (!request_) return;
   if (end)
     release().response_head(head, true);
@@ -132,7 +138,7 @@ void http1_connection::look_at_end() {
     return abort();
   }
   if (request_ || !head_seen_) return;
-  if (!session_.reusable()) return abort();  // the answer came before the request was whole, or the backend keeps no connection
+  if (retired_ || !session_.reusable()) return abort();  // the answer came before the request was whole, or the backend keeps no connection
   idle_since_ = core::clock::now();
   home_.dispatch();
 }
@@ -153,16 +159,21 @@ void http1_connection::lost(core::error_code why) {
   if (std::exchange(lost_, true)) return;
   ended_ = true;
   if (session_.failed())
-    home_.around_.log.warning(
-        "backend_broke_protocol",
-        {{"backend", home_.settings_.name}, {"code", "http/1.1"}, {"reason", session_.failure_reason()}, {"streams", request_ ? 1 : 0}});
+    home_.around_.log.warning("backend_broke_protocol", {{"backend", home_.settings_.name},
+                                                         {"endpoint", home_.where().label},
+                                                         {"code", "http/1.1"},
+                                                         {"reason", session_.failure_reason()},
+                                                         {"streams", request_ ? 1 : 0}});
   else if (request_ && !home_.stopped_)
-    home_.around_.log.warning("backend_lost", {{"backend", home_.settings_.name}, {"reason", why.message()}, {"streams", 1}});
-  if (request_) {
-    home_.count(failure::broken);
-    release().failed(failure::broken);
-  }
+    home_.around_.log.warning(
+        "backend_lost", {{"backend", home_.settings_.name}, {"endpoint", home_.where().label}, {"reason", why.message()}, {"streams", 1}});
+  if (request_) home_.fail(*std::exchange(request_, nullptr), failure::broken);
   home_.lost(*this);
+}
+
+void http1_connection::retire() {
+  retired_ = true;
+  if (!request_) abort();
 }
 
 void http1_connection::abort() noexcept {
@@ -173,11 +184,11 @@ void http1_connection::abort() noexcept {
 
 void http1_connection::sweep(core::clock::time_point now) {
   if (request_ && !head_seen_ && now - asked_ >= home_.settings_.rest_head) {
-    home_.count(failure::timed_out);
-    release().failed(failure::timed_out);
+    home_.fail(*std::exchange(request_, nullptr), failure::timed_out);
     return cut();
   }
-  if (!request_ && now - idle_since_ >= home_.settings_.idle) abort();
+  if (now >= retire_at_) retired_ = true;
+  if (!request_ && (retired_ || now - idle_since_ >= home_.settings_.idle)) abort();
 }
 
 }  // namespace sallyport::upstream

@@ -1,30 +1,25 @@
 // One HTTP/1.1 connection to a backend, and the request that is on it. Kept alive by its own coroutine and by the pool.
 #pragma once
 
+#include "http1_pool.hpp"
 #include "parked.hpp"
 
 #include <sallyport/http1/session.hpp>
 #include <sallyport/net/output_pump.hpp>
 #include <sallyport/net/plain_stream.hpp>
-#include <sallyport/upstream/http1_pool.hpp>
 
 namespace sallyport::upstream {
 
-class http1_exchange final : public exchange {
+class http1_exchange final : public balanced_request {
  public:
-  explicit http1_exchange(http1_pool& home) : home_(home) {}
   virtual ~http1_exchange() = default;
 
   std::size_t send(core::bytes payload, bool end) override;
   void credit(std::size_t bytes) override;
   void cancel() override;
 
-  responder* to = nullptr;
   http1_connection* on = nullptr;
-  std::unique_ptr<parked> waiting;
-
- private:
-  http1_pool& home_;
+  std::unique_ptr<parked> held;  // while it waits
 };
 
 class http1_connection final : public http1::client_events,
@@ -33,12 +28,15 @@ class http1_connection final : public http1::client_events,
                                public std::enable_shared_from_this<http1_connection> {
  public:
   http1_connection(http1_pool& home, core::tcp_socket socket);
+  ~http1_connection();
 
   core::task<void> run();  // until the connection ends
   void sweep(core::clock::time_point now);
   void abort() noexcept;
+  void retire();  // takes no new request, and closes when it has finished the one it has
 
   bool takes_requests();  // idle, and the backend has not ended it
+  bool busy() const { return request_ != nullptr; }
   // False: the request cannot be said in HTTP/1.1, and nothing was written.
   bool carry(http1_exchange& request, const std::vector<http2::field>& fields, bool end);
   void let_go();  // the request is cancelled
@@ -69,8 +67,8 @@ class http1_connection final : public http1::client_events,
   net::output_pump pump_;
   core::timer wanted_;
   http1_exchange* request_ = nullptr;
-  core::clock::time_point idle_since_, asked_{};  // when the request's last bytes were given to it
-  bool head_seen_ = false, ended_ = false, lost_ = false;
+  core::clock::time_point idle_since_, retire_at_, asked_{};  // when the request's last bytes were given to it
+  bool head_seen_ = false, retired_ = false, ended_ = false, lost_ = false;
 };
 
 }  // namespace sallyport::upstream

@@ -1,7 +1,6 @@
-// What a request keeps while it waits for a connection, in the line of either pool.
+// What a REST request keeps while it waits for a connection.
 #pragma once
 
-#include <sallyport/core/asio.hpp>
 #include <sallyport/http2/buffer.hpp>
 #include <sallyport/http2/field.hpp>
 
@@ -10,8 +9,7 @@
 namespace sallyport::upstream {
 
 struct parked {
-  parked(const std::vector<http2::field>& head, http2::buffer_pool& pool, bool whole)
-      : fields(head), body(pool), end(whole), since(core::clock::now()) {}
+  parked(const std::vector<http2::field>& head, http2::buffer_pool& pool, bool whole) : fields(head), body(pool), end(whole) {}
 
   // What came while it waited; all of it is kept.
   std::size_t add(core::bytes payload, bool last) {
@@ -23,7 +21,6 @@ struct parked {
   http2::stored_fields fields;
   http2::buffer body;
   bool end;
-  core::clock::time_point since;
 };
 
 }  // namespace sallyport::upstream

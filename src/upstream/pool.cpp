@@ -1,8 +1,6 @@
-#include <sallyport/upstream/pool.hpp>
+#include "pool.hpp"
 
 #include "connection.hpp"
-#include "dial.hpp"
-#include "pooled_exchange.hpp"
 
 #include <sallyport/core/deadline.hpp>
 #include <sallyport/core/expect.hpp>
@@ -11,9 +9,9 @@
 
 namespace sallyport::upstream {
 
-pool::pool(const surroundings& around, const settings& s)
-    : around_(around), settings_(s), counted_(around.counts.backend(s.name)), pause_(std::make_unique<reconnect_pause>()) {
-  limits_.streams = s.streams_a_connection;
+pool::pool(balancer& home, target where, std::shared_ptr<shared_exchanges> store)
+    : endpoint_pool(home, std::move(where)), store_(std::move(store)) {
+  limits_.streams = settings_.streams_a_connection;
 }
 
 pool::~pool() = default;
@@ -23,48 +21,80 @@ exchange* pool::open(const auth::permit&, const std::vector<http2::field>& field
   if (stopped_) return nullptr;
   auto* const carrier = line_.empty() ? with_room() : nullptr;
   if (!carrier) {
-    if (connections_.empty() && !connecting_ && !pause_->over()) return refused(why);
+    if (!may_try()) return refused(why);
     why = failure::no_slot;
-    if (line_.size() >= settings_.waiters_max) return refused(why);
+    if (lines_are_full()) return refused(why);
   }
-  auto& request = take_exchange();
-  request.to = &to;
+  auto& request = store_->exchanges.take(around_.buffers, store_->larges);
+  take(request);
+  request.begin(fields, end, to);
   if (carrier) {
     carrier->carry(request, fields, end);
     return &request;
   }
-  request.waiting = std::make_unique<parked>(fields, around_.buffers, end);
-  line_.push_back(&request);
+  request.since = core::clock::now();
+  enter(line_, request);
   connect_if_wanted();
   return &request;
 }
 
+void pool::adopt(balanced_request& who) {
+  take(who);
+  auto& request = static_cast<pooled_exchange&>(who);
+  request.avoids = 0;
+  auto* const carrier = line_.empty() ? with_room() : nullptr;
+  if (carrier) return start(*carrier, request);
+  enter(line_, request);
+  connect_if_wanted();
+}
+
 // The first that has room: a packed connection sends many small requests in one segment, and an idle one may close.
-connection* pool::with_room() {
+connection* pool::with_room(std::uint64_t avoided) {
   for (const auto& c : connections_)
-    if (c->has_room()) return c.get();
+    if (c->number() != avoided && c->has_room()) return c.get();
   return nullptr;
 }
 
+// A request that is kept gets onto a connection.
+void pool::start(connection& on, pooled_exchange& request) {
+  auto& kept = request.kept;
+  const auto body = kept.body();
+  on.carry(request, kept.fields(), kept.ended() && body.empty());
+  const auto gone = body.empty() ? 0 : on.session().send_data(*request.stream, body, kept.ended());
+  if (request.which == pooled_exchange::sending::first)
+    kept.trim();
+  else
+    kept.drop();
+  request.taken(gone);
+}
+
 void pool::dispatch() {
+  while (!again_.empty()) {
+    auto* const carrier = with_room(static_cast<pooled_exchange*>(again_.front())->avoids);
+    if (!carrier) break;
+    start(*carrier, static_cast<pooled_exchange&>(take_first(again_)));
+  }
   while (!line_.empty()) {
     auto* const carrier = with_room();
     if (!carrier) break;
-    auto& request = *line_.front();
-    line_.pop_front();
-    const auto held = std::move(request.waiting);
-    const bool whole = held->end && held->body.empty();
-    carrier->carry(request, held->fields.fields(), whole);
-    if (whole || held->body.empty()) continue;
-    const auto taken = carrier->session().send_data(*request.stream, held->body.view(), held->end);
-    if (taken) request.to->request_taken(taken);
+    start(*carrier, static_cast<pooled_exchange&>(take_first(line_)));
   }
   connect_if_wanted();
 }
 
+// ---- connecting
+
+// Connections that only finish what they carry have a successor; that there are no more than twice as many bounds those, too.
+bool pool::full() const {
+  const auto taking = std::count_if(connections_.begin(), connections_.end(), [](const auto& c) { return !c->leaving(); });
+  return static_cast<std::size_t>(taking) >= settings_.connections || connections_.size() >= 2 * std::size_t{settings_.connections};
+}
+
 void pool::connect_if_wanted() {
-  if (line_.empty() || connecting_ || stopped_ || connections_.size() >= settings_.connections) return;
-  if (!pause_->over()) return;
+  if (line_.empty() && again_.empty()) return;
+  if (connecting_ || stopped_ || retired_ || !pause.over()) return;
+  if (where().addresses.empty()) return need_addresses();
+  if (full()) return;
   for (const auto& c : connections_)
     if (c->reads_first()) return;
   connecting_ = true;
@@ -72,75 +102,115 @@ void pool::connect_if_wanted() {
 }
 
 core::task<void> pool::connect() {
-  auto attempt = dial(settings_.endpoints.front());
+  // What was wanted before the backend asked for calm waits until the pause is over.
+  if (!pause.over()) {
+    connecting_ = false;
+    co_return;
+  }
+  auto attempt = dial(where().addresses);
   auto made = co_await core::with_deadline(std::move(attempt), settings_.connect);
   connecting_ = false;
-  if (stopped_) co_return;
+  if (stopped_ || retired_) co_return;
   if (!made) {
     connect_failed(made.error());
     co_return;
   }
-  pause_->succeeded();
   counted_.count(telemetry::connect_result::ok);
-  const auto fresh = std::make_shared<connection>(*this, std::move(*made));
+  const auto fresh = std::make_shared<connection>(*this, std::move(*made), ++connections_made_);
   connections_.push_back(fresh);
   counted_.connections.raise();
-  around_.log.debug("backend_connected", {{"backend", settings_.name}, {"connections", connections_.size()}});
+  around_.log.debug("backend_connected", {{"backend", settings_.name}, {"endpoint", where().label}, {"connections", connections_.size()}});
   around_.tasks.spawn(fresh->run());
+  connected();
   dispatch();
 }
 
 void pool::connect_failed(core::error_code why) {
-  const auto& to = settings_.endpoints.front();
-  back_off();
   counted_.count(result_of(why));
-  around_.log.warning("backend_unreachable", {{"backend", settings_.name},
-                                              {"endpoint", to.host + ":" + std::to_string(to.port)},
-                                              {"reason", why.message()},
-                                              {"waiting", line_.size()}});
+  log_unreachable(why);
+  failing(telemetry::ejection::connect_failed);  // who waits may be with another endpoint after this
+  while (!again_.empty()) fail(take_first(again_), failure::unprocessed);
   if (!connections_.empty()) return;
   // The failure is shared by all who waited for this connect.
-  while (!line_.empty()) fail_first(failure::unreachable);
+  while (!line_.empty()) fail(take_first(line_), failure::unreachable);
 }
 
-void pool::fail_first(failure why) {
-  auto& request = *line_.front();
-  line_.pop_front();
+// ---- the second sending (passage 16)
+
+// False: it is not sent again.
+bool pool::send_again(pooled_exchange& request, std::uint64_t refused_by) {
+  if (stopped_ || request.which != pooled_exchange::sending::first || !request.kept.held()) return false;
+  request.which = pooled_exchange::sending::second;
+  request.silent_ = request.told_;
+  request.since = core::clock::now();
+  if (auto* const other = another()) {
+    let_go(request);
+    other->adopt(request);
+    return true;
+  }
+  request.avoids = refused_by;
+  if (auto* const carrier = with_room(refused_by)) {
+    start(*carrier, request);
+    return true;
+  }
+  if (wait_for_another(request)) return true;
+  request.which = pooled_exchange::sending::first;  // it was not sent again after all
+  return false;
+}
+
+bool pool::wait_for_another(pooled_exchange& request) {
+  const bool other = std::any_of(connections_.begin(), connections_.end(),
+                                 [&request](const auto& c) { return c->number() != request.avoids && !c->leaving(); });
+  const bool fresh = connecting_ || (!retired_ && pause.over() && !full());
+  if ((!other && !fresh) || lines_are_full()) return false;
+  enter(again_, request);
+  connect_if_wanted();
+  return true;
+}
+
+balanced_request* pool::take_waiting() {
+  if (again_.empty()) return endpoint_pool::take_waiting();
+  auto& first = take_first(again_);
+  let_go(first);
+  return &first;
+}
+
+// ---- ends
+
+void pool::fail(balanced_request& who, failure why) {
+  auto& request = static_cast<pooled_exchange&>(who);
   auto& told = *request.to;
+  request.settle(why == failure::unprocessed || why == failure::unreachable ? telemetry::retry_result::unprocessed
+                                                                            : telemetry::retry_result::failed);
   give_back(request);
   count(why);
   told.failed(why);
 }
 
-exchange* pool::refused(failure why) {
-  count(why);
-  return nullptr;
-}
-
-void pool::count(failure why) { counted_.count(label_of(why)); }
-
-void pool::back_off() { pause_->failed(); }
-
 void pool::lost(connection& which, bool young) {
-  if (young && !stopped_) back_off();
   counted_.connections.lower(static_cast<std::int64_t>(std::erase_if(connections_, [&which](const auto& c) { return c.get() == &which; })));
+  if (young) failing(telemetry::ejection::died_young);
   dispatch();
 }
 
-void pool::sweep(core::clock::time_point now) {
+void pool::sweep(core::clock::time_point now, pool_figures& add_to) {
   // A connection that ends takes itself out of the list.
   const auto present = connections_;
   for (const auto& c : present) c->sweep(now);
-  while (!line_.empty() && now - line_.front()->waiting->since >= settings_.wait) fail_first(failure::no_slot);
+  expire(again_, now);
+  expire(line_, now);
   connect_if_wanted();
-  std::int64_t streams = 0, orphans = 0;
   for (const auto& c : connections_) {
-    streams += static_cast<std::int64_t>(c->session().open_streams());
-    orphans += static_cast<std::int64_t>(c->session().orphans());
+    add_to.streams += static_cast<std::int64_t>(c->session().open_streams());
+    add_to.orphans += static_cast<std::int64_t>(c->session().orphans());
   }
-  counted_.streams.set(streams);
-  counted_.orphans.set(orphans);
-  counted_.waiting.set(static_cast<std::int64_t>(line_.size()));
+  add_to.waiting += static_cast<std::int64_t>(line_.size() + again_.size());
+}
+
+void pool::retire() {
+  retired_ = true;
+  const auto present = connections_;
+  for (const auto& c : present) c->retire();
 }
 
 void pool::stop() {
@@ -149,31 +219,54 @@ void pool::stop() {
   for (const auto& c : present) c->abort();
 }
 
-pooled_exchange& pool::take_exchange() {
-  if (spare_.empty()) {
-    all_.push_back(std::make_unique<pooled_exchange>(*this));
-    spare_.push_back(all_.back().get());
-  }
-  auto& taken = *spare_.back();
-  spare_.pop_back();
-  return taken;
-}
-
 void pool::give_back(pooled_exchange& done) {
+  let_go(done);
   done.to = nullptr;
   done.on = nullptr;
   done.stream = nullptr;
-  done.waiting.reset();
-  spare_.push_back(&done);
+  done.kept.drop();
+  store_->exchanges.give_back(done);
 }
 
-void pool::leave_line(pooled_exchange& who) { std::erase(line_, &who); }
+void pool::forget(pooled_exchange& who) {
+  leave(again_, who);
+  if (who.waiting) leave(line_, who);
+}
+
+// ---- one request
+
+void pooled_exchange::begin(const std::vector<http2::field>& fields, bool end, responder& whom) {
+  to = &whom;
+  which = sending::first;
+  avoids = told_ = silent_ = 0;
+  kept.begin(fields, end);
+}
 
 std::size_t pooled_exchange::send(core::bytes payload, bool end) {
-  if (waiting) return waiting->add(payload, end);
-  const auto taken = on->session().send_data(*stream, payload, end);
+  if (waiting) {
+    kept.add_waiting(payload, end);
+    return 0;
+  }
+  kept.add_sent(payload, end);
+  const auto gone = on->session().send_data(*stream, payload, end);
+  told_ += gone;
   on->mark();
-  return taken;
+  return gone;
+}
+
+// The responder hears of each byte once, whether it goes once or twice.
+void pooled_exchange::taken(std::size_t bytes) {
+  const auto again = std::min(bytes, silent_);
+  silent_ -= again;
+  bytes -= again;
+  told_ += bytes;
+  if (bytes) to->request_taken(bytes);
+}
+
+void pooled_exchange::settle(telemetry::retry_result what_came) {
+  if (which != sending::second) return;
+  which = sending::settled;
+  static_cast<pool*>(home)->counted_.count(what_came);
 }
 
 void pooled_exchange::credit(std::size_t bytes) {
@@ -183,18 +276,19 @@ void pooled_exchange::credit(std::size_t bytes) {
 }
 
 std::size_t pooled_exchange::held_bytes() const {
-  if (waiting) return waiting->body.capacity();
-  return stream && stream->waiting ? stream->waiting->capacity() : 0;
+  return kept.buffer_bytes() + (stream && stream->waiting ? stream->waiting->capacity() : 0);
 }
 
 void pooled_exchange::cancel() {
+  auto& from = static_cast<pool&>(*home);
+  settle(telemetry::retry_result::cancelled);
   if (waiting) {
-    home_.leave_line(*this);
+    from.forget(*this);
   } else {
     on->session().cancel(*stream);
     on->mark();
   }
-  home_.give_back(*this);
+  from.give_back(*this);
 }
 
 }  // namespace sallyport::upstream

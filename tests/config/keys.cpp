@@ -127,7 +127,6 @@ BOOST_AUTO_TEST_CASE(what_a_later_version_brings_is_told_from_what_is_unknown) {
        "F/c.yaml:5:11: error: 'listeners[].health' must be token, public, not 'open'\n"},
       {before + "127.0.0.1:1\n" +
            "backends: [{name: b, endpoints: ['127.0.0.1:3', '127.0.0.1:2'], rest: http1, credentials: {user: svc}}]\n",
-       "F/c.yaml:5:49: error: several endpoints of one backend are not in this version (name exactly one)\n"
        "F/c.yaml:5:91: error: 'backends[].credentials' with a service credential is not in this version (use strip or forward)\n"},
   };
   for (const row& r : listeners) check(r);
@@ -138,6 +137,23 @@ BOOST_AUTO_TEST_CASE(what_a_later_version_brings_is_told_from_what_is_unknown) {
          "F/c.yaml:8:5: error: 'listeners[].tls.allow' is not in this version (leave it out; until then every certificate of the client CA "
          "may "
          "connect)\n"});
+}
+
+BOOST_AUTO_TEST_CASE(a_backend_has_64_addresses_at_most_and_each_once) {
+  const auto with = [](const std::string& rest_of_it) {
+    return "listeners: [{name: a, address: '127.0.0.1:1', backend: b}]\nbackends:\n- name: b\n  endpoints: ['h:1']\n" + rest_of_it;
+  };
+  std::string many;
+  for (int port = 1; port <= 64; ++port) many += (port > 1 ? ", 'h:" : "'h:") + std::to_string(port) + "'";
+  check({with("  rest_endpoints: [" + many + "]\n"), ""});
+  check({with("  rest_endpoints: [" + many + ",\n    'h:65']\n"),
+         "F/c.yaml:6:5: error: 'backends[].rest_endpoints' has 65 addresses (64 at most; a name may stand for several)\n"});
+  check({with("  rest_endpoints: ['h:1', 'i:1', 'h:1']\n"),
+         "F/c.yaml:5:34: error: 'backends[].rest_endpoints' has h:1 twice (name each address once)\n"});
+  check({with("  health: {interval: 61m, rise: 0}\n  resolve: 10ms\n"),
+         "F/c.yaml:5:22: error: 'backends[].health.interval' must be from 0ms to 1h, not 61m (for example 500ms, 10s, 15m, 1h)\n"
+         "F/c.yaml:5:33: error: 'backends[].health.rise' must be from 1 to 100, not 0 (digits only)\n"
+         "F/c.yaml:6:12: error: 'backends[].resolve' must be from 1s to 1h, not 10ms (for example 500ms, 10s, 15m, 1h)\n"});
 }
 
 BOOST_AUTO_TEST_CASE(an_address_that_is_none_is_told_with_what_to_write) {
@@ -231,7 +247,7 @@ BOOST_AUTO_TEST_CASE(a_list_where_a_map_belongs_hides_nothing) {
          "tokens, "
          "health, backend)\n"
          "F/c.yaml:2:12: error: an item of 'backends' must be a map, not a list (keys of an item: name, endpoints, rest, rest_endpoints, "
-         "credentials)\n"});
+         "resolve, max_connection_age, health, credentials)\n"});
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_is_not_there_is_a_fault_and_a_folder_too) {

@@ -96,8 +96,9 @@ BOOST_AUTO_TEST_CASE(every_value_of_a_file_arrives_in_its_setting) {
       "listeners:\n- name: one\n  address: '[::1]:7'\n  protocol: auto\n  tls: {certificates: [{cert: c.pem, key: /k.key}], profile: "
       "modern, "
       "client_certificates: optional, client_ca: ca.pem}\n  tokens: none\n  health: public\n  backend: two\n"
-      "backends: [{name: two, endpoints: ['milvus.example:19530'], rest: http1, rest_endpoints: ['milvus.example:18080'], credentials: "
-      "strip}]\n"
+      "backends: [{name: two, endpoints: ['milvus.example:19530', '[::1]:2'], rest: http1, rest_endpoints: ['milvus.example:18080', "
+      "'127.0.0.1:3'], credentials: strip, resolve: 36s, max_connection_age: 37s, "
+      "health: {interval: 38s, timeout: 39s, rise: 40, fall: 41}}]\n"
       "workers: 3\nusers: {authority: sallyport, store: 'sqlite:u.db'}\n"
       "auth: {refusal_floor: 60ms, hash_threads: 2, hash_queue: 3, cache: 4}\n"
       "limits: {handshake: 11s, first_request: 12s, idle: 13s, write_stall: 14s, drain: 0, connections: 15, connections_per_source: 16, "
@@ -130,6 +131,15 @@ BOOST_AUTO_TEST_CASE(every_value_of_a_file_arrives_in_its_setting) {
   BOOST_TEST((s.backends[0].speaks == upstream::rest::http1));
   BOOST_TEST(s.backends[0].rest_endpoints.at(0).host == "milvus.example");
   BOOST_TEST(s.backends[0].rest_endpoints.at(0).port == 18080);
+  BOOST_TEST(s.backends[0].endpoints.at(1).host == "::1");
+  BOOST_TEST(s.backends[0].endpoints.at(1).port == 2);
+  BOOST_TEST(s.backends[0].rest_endpoints.at(1).port == 3);
+  BOOST_TEST((s.backends[0].resolve == 36s));
+  BOOST_TEST((s.backends[0].max_connection_age == 37s));
+  BOOST_TEST((s.backends[0].health.interval == 38s));
+  BOOST_TEST((s.backends[0].health.timeout == 39s));
+  BOOST_TEST(s.backends[0].health.rise == 40U);
+  BOOST_TEST(s.backends[0].health.fall == 41U);
   BOOST_TEST(s.workers == 3u);
   BOOST_TEST(s.users.path.ends_with("/u.db"));
   BOOST_TEST((s.auth.refusal_floor == 60ms));

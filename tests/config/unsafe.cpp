@@ -139,6 +139,8 @@ BOOST_AUTO_TEST_CASE(a_backend_that_is_the_listener_itself_is_refused) {
     BOOST_TEST(told_about(both("0.0.0.0:1", to)).find(said) != std::string::npos, to);
   for (const std::string to : {"127.0.0.1:2", "127.0.0.2:1", "10.0.0.1:1"}) BOOST_TEST(told_about(both("127.0.0.1:1", to)) == "", to);
   BOOST_TEST(told_about(both("127.0.0.1:0", "127.0.0.1:1")) == "");
+  // Any of several.
+  BOOST_TEST(told_about(both("127.0.0.1:1", "127.0.0.1:2', '127.0.0.1:1")).starts_with("F/c.yaml:2:49" + said));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -41,6 +42,9 @@ class fake_backend {
     bool credits = true;  // gives credit for what it reads
     std::size_t large_bytes = 8 * 1024 * 1024;
     std::uint16_t port = 0;  // 0: the system chooses
+    bool answers_pings = true;
+    // What is done for a method, by the number of its connection, where that is not what its name says.
+    std::function<std::string(std::size_t connection, const std::string& method)> acts = {};
   };
 
   fake_backend() : fake_backend(options{}) {}
@@ -64,6 +68,12 @@ class fake_backend {
   void hang_up() {
     const std::lock_guard held(mutex_);
     for (const auto& w : wires_) w->hang_up();
+  }
+
+  // Frames of the test's own, to one connection.
+  void tell(std::size_t connection, const std::string& bytes) {
+    const std::lock_guard held(mutex_);
+    wires_.at(connection)->write(bytes);
   }
 
   std::size_t connections() const {
@@ -200,16 +210,17 @@ class fake_backend {
       case h2::ping:
         if (f.flags & h2::ack) return;
         ++pings_;
-        return write(p, h2::make(h2::ping, h2::ack, 0, f.payload));
+        return !options_.answers_pings ? void() : write(p, h2::make(h2::ping, h2::ack, 0, f.payload));
       case h2::window: (f.id ? p.windows[f.id] : p.window) += f.number(); return;
       default: return;
     }
     if (f.flags & h2::end_headers) began(p);
   }
 
-  static std::string method(const request& r) {
+  std::string method(const request& r) const {
     const auto path = find(r.head, ":path");
-    return path.substr(path.rfind('/') + 1);
+    const auto name = path.substr(path.rfind('/') + 1);
+    return options_.acts ? options_.acts(r.connection, name) : name;
   }
 
   void began(peer& p) {
@@ -236,7 +247,7 @@ class fake_backend {
     if (what == "Cancel") return write(p, h2::make_rst(id, h2::cancel));
     if (what == "Early")
       return write(p, h2::make_head(id, {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "7"}}, true));
-    if (what == "Goaway") return write(p, h2::make_goaway(id - 2, h2::no_error));
+    if (what == "Goaway") return write(p, h2::make_goaway(id > 1 ? id - 2 : 0, h2::no_error));
     if (what == "GoawayAbove") return write(p, h2::make_goaway(id, h2::no_error));
     if (what == "BadHead") return write(p, h2::make_head(id, {{":status", "200"}, {"Content-Type", "application/grpc"}}, false));
     if (what == "NoHead") return write(p, h2::make(h2::data, h2::end_stream, id, "xxxxx"));

@@ -178,7 +178,9 @@ BOOST_AUTO_TEST_CASE(every_way_to_count_reaches_its_own_sample) {
   a.waiting.set(4);
   a.streams.set(5);
   a.orphans.set(6);
-  a.retries.add(2);
+  a.count(retry_result::answered);
+  a.count(retry_result::answered);
+  a.count(ejection::broken);
   a.count(connect_result::timed_out);
   const std::string page = all.page();
   const std::pair<const char*, const char*> table[] = {
@@ -196,7 +198,9 @@ BOOST_AUTO_TEST_CASE(every_way_to_count_reaches_its_own_sample) {
       {"sallyport_upstream_waiting{backend=\"a\"}", "4"},
       {"sallyport_upstream_streams{backend=\"a\"}", "5"},
       {"sallyport_upstream_orphans{backend=\"a\"}", "6"},
-      {"sallyport_upstream_retries_total{backend=\"a\"}", "2"},
+      {"sallyport_upstream_retries_total{backend=\"a\",result=\"answered\"}", "2"},
+      {"sallyport_upstream_retries_total{backend=\"a\",result=\"failed\"}", "0"},
+      {"sallyport_upstream_ejections_total{backend=\"a\",reason=\"broken\"}", "1"},
       {"sallyport_upstream_connects_total{backend=\"a\",result=\"timed_out\"}", "1"},
       {"sallyport_upstream_connects_total{backend=\"a\",result=\"ok\"}", "0"},
       {"sallyport_upstream_connections{backend=\"b\"}", "0"},
@@ -212,6 +216,20 @@ BOOST_AUTO_TEST_CASE(every_way_to_count_reaches_its_own_sample) {
   BOOST_TEST(sums.backends[0].connections == 3);
   BOOST_TEST(sums.backends[0].waiting == 4);
   BOOST_TEST(sums.backends[0].streams == 5);
+}
+
+BOOST_AUTO_TEST_CASE(endpoints_are_shown_as_the_worker_with_the_fewest_up_sees_them) {
+  metrics all(two_of_each());
+  all.make_shard();  // nobody's
+  const std::pair<int, int> seen[] = {{3, 3}, {3, 1}, {2, 2}};
+  for (const auto& [total, up] : seen) {
+    auto& counts = all.make_shard().backend("a");
+    counts.endpoints.set(total);
+    counts.endpoints_up.set(up);
+  }
+  BOOST_TEST(value_of(all.page(), "sallyport_upstream_endpoints{backend=\"a\"}") == "3");
+  BOOST_TEST(value_of(all.page(), "sallyport_upstream_endpoints_up{backend=\"a\"}") == "1");
+  BOOST_TEST(value_of(all.page(), "sallyport_upstream_endpoints{backend=\"b\"}") == "0");
 }
 
 BOOST_AUTO_TEST_CASE(a_time_falls_into_the_first_bucket_that_holds_it) {

@@ -1,125 +1,16 @@
-// The pool by itself: permits in, requests at the backend, answers back. One loop, run by the test.
-#include <sallyport/upstream/pool.hpp>
-
-#include "support/fake_backend.hpp"
-#include "support/permit_for_tests.hpp"
-
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/test/unit_test.hpp>
-
-#include <functional>
+// The pool of a backend with one endpoint: permits in, requests at the backend, answers back. One loop, run by the test.
+#include "room.hpp"
 
 namespace sallyport::upstream {
 namespace {
 
-using namespace std::chrono_literals;
-using support::fake_backend;
-namespace h2 = support::h2;
-
-telemetry::log_settings quiet() {
-  telemetry::log_settings made;
-  made.threshold = telemetry::level::off;
-  return made;
-}
-
-// What a request was told.
-struct told final : responder {
-  std::uint32_t status = 0;
-  std::string body, trailers;
-  bool ended = false;
-  std::size_t taken = 0;
-  std::optional<failure> why;
-  exchange* on = nullptr;
-  bool credits = true;
-  std::function<void()> then;
-
-  // The pool wants open exchanges cancelled before they lose their responder.
-  ~told() {
-    if (!over()) cancel();
-  }
-  void cancel() {
-    if (on) std::exchange(on, nullptr)->cancel();
-  }
-  void response_head(const http2::response_head& head, bool end) override {
-    status = head.status;
-    finish(end);
-  }
-  void response_data(core::bytes payload, bool end) override {
-    body.append(reinterpret_cast<const char*>(payload.data()), payload.size());
-    if (!end && credits) on->credit(payload.size());
-    finish(end);
-  }
-  void response_trailers(const http2::response_head& head) override {
-    for (const auto& f : *head.fields) trailers.append(f.name).append("=").append(f.value).append(";");
-    finish(true);
-  }
-  void request_taken(std::size_t bytes) override { taken += bytes; }
-  void failed(failure f) override {
-    BOOST_TEST(!over());
-    why = f;
-    if (then) then();
-  }
-  bool over() const { return ended || why; }
-
- private:
-  void finish(bool end) {
-    BOOST_TEST(!over());
-    ended = end;
-    if (end && then) then();
-  }
-};
-
-struct room {
+struct room : loop {
   fake_backend backend;
-  settings chosen;
-  core::asio::io_context io{1};
-  core::asio::executor_work_guard<core::executor> work{io.get_executor()};
-  core::task_group tasks{io.get_executor()};
-  net::turn turn{io.get_executor()};
-  net::workbench bench;
-  http2::buffer_pool buffers;
-  http2::decoded_block scratch;
-  telemetry::logger log{quiet()};
-  telemetry::metrics metrics{{"0", "0", {}, {"milvus"}}};
-  telemetry::shard& counts = metrics.make_shard();
-  std::optional<pool> at;
-  const auth::permit permit = auth::permit_for_tests::nobody();
-
   room() : room(settings{}) {}
-  explicit room(settings s, fake_backend::options fake = {}) : backend(std::move(fake)), chosen(std::move(s)) {
-    chosen.name = "milvus";
-    chosen.endpoints = {{"127.0.0.1", backend.port()}};
-    at.emplace(surroundings{io.get_executor(), tasks, turn, bench, buffers, scratch, log, counts}, chosen);
+  explicit room(settings s, fake_backend::options fake = {}) : backend(std::move(fake)) {
+    s.endpoints = {{"127.0.0.1", backend.port()}};
+    make(std::move(s));
   }
-  ~room() {
-    at->stop();
-    tasks.cancel();
-    until([this] { return tasks.size() == 0; });
-  }
-
-  exchange* open(told& who, const std::string& method, bool end = true) {
-    failure why{};
-    return open(who, method, end, why);
-  }
-  exchange* open(told& who, const std::string& method, bool end, failure& why) {
-    const auto path = "/test.Backend/" + method;
-    const std::vector<http2::field> fields{
-        http2::make_field(http2::known::method, ":method", "POST"), http2::make_field(http2::known::scheme, ":scheme", "http"),
-        http2::make_field(http2::known::path, ":path", path), http2::make_field(http2::known::te, "te", "trailers"),
-        http2::make_field(http2::known::content_type, "content-type", "application/grpc")};
-    who.on = at->open(permit, fields, end, who, why);
-    return who.on;
-  }
-  bool until(const std::function<bool()>& reached, core::clock::duration limit = 10s) {
-    const auto end = core::clock::now() + limit;
-    for (;;) {
-      if (reached()) return true;
-      if (core::clock::now() >= end) return false;
-      io.run_one_for(10ms);
-      at->sweep(core::clock::now());
-    }
-  }
-  void sweep_in(core::clock::duration ahead) { at->sweep(core::clock::now() + ahead); }
 };
 
 settings narrow() {
@@ -128,8 +19,6 @@ settings narrow() {
   made.connections = 1;
   return made;
 }
-
-core::bytes bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 }  // namespace
 
@@ -321,7 +210,7 @@ BOOST_FIXTURE_TEST_CASE(an_unanswered_connect_ends_by_its_deadline, room) {
   }
   chosen.endpoints = {{"127.0.0.1", ntohs(where.sin_port)}};
   chosen.connect = 200ms;
-  at.emplace(surroundings{io.get_executor(), tasks, turn, bench, buffers, scratch, log, counts}, chosen);
+  make(chosen);
   told who;
   const auto begun = core::clock::now();
   BOOST_REQUIRE(open(who, "Echo"));

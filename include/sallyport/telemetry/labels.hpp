@@ -186,6 +186,36 @@ inline constexpr std::array words<upstream_failure>{
     std::string_view("cancelled"),   std::string_view("broken"),  std::string_view("timed_out"),
 };
 
+// Why an address of a backend is not asked for a while, though others are.
+enum class ejection {
+  connect_failed,
+  died_young,         // a connection ended within its first second
+  ping_unanswered,    // requests are under way, and nothing has come
+  enhance_your_calm,  // the backend's GOAWAY
+  broken,             // several requests in a row broke off
+  probe_failed,       // backends[].health
+};
+template <>
+inline constexpr std::array words<ejection>{
+    std::string_view("connect_failed"),    std::string_view("died_young"), std::string_view("ping_unanswered"),
+    std::string_view("enhance_your_calm"), std::string_view("broken"),     std::string_view("probe_failed"),
+};
+
+// What came of a request that was sent to a backend a second time.
+enum class retry_result {
+  answered,     // the head of an answer came
+  unprocessed,  // it was not looked at again, or no connection could be made
+  failed,
+  cancelled,  // the client has gone
+};
+template <>
+inline constexpr std::array words<retry_result>{
+    std::string_view("answered"),
+    std::string_view("unprocessed"),
+    std::string_view("failed"),
+    std::string_view("cancelled"),
+};
+
 template <class Label>
 inline constexpr std::size_t values_of = words<Label>.size();
 

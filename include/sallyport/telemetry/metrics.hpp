@@ -8,7 +8,7 @@
 //   counts.observe(request_kind::grpc, core::clock::now() - began);
 //   counts.set(gauge::buffers_bytes, pool.size());
 //   backend_counts& b = counts.backend("milvus");                // once: it looks the name up
-//   b.connections.raise();  b.count(connect_result::ok);  b.retries.add();
+//   b.connections.raise();  b.count(connect_result::ok);  b.count(retry_result::answered);
 //
 // What can be counted is bounded: each label's values are in labels.hpp, the listeners' and backends' names in the configuration. Every
 // family with its labels is in docs/metrics.md.
@@ -83,12 +83,16 @@ struct alignas(64) listener_counts {
 struct alignas(64) backend_counts {
   amount connections, waiting, streams;  // open; requests in line for a place; requests on their way
   amount orphans;                        // exchanges whose client is gone and whose slot is still kept
-  tally retries;
+  amount endpoints, endpoints_up;        // addresses, and those of them that are asked; every worker sees for itself
   void count(connect_result of) { connects[static_cast<std::size_t>(of)].add(); }
   void count(upstream_failure why) { failures[static_cast<std::size_t>(why)].add(); }
+  void count(ejection why) { ejections[static_cast<std::size_t>(why)].add(); }
+  void count(retry_result of) { retries[static_cast<std::size_t>(of)].add(); }
 
   std::array<tally, values_of<connect_result>> connects;
   std::array<tally, values_of<upstream_failure>> failures;
+  std::array<tally, values_of<ejection>> ejections;
+  std::array<tally, values_of<retry_result>> retries;
 };
 
 // What has no label; `words` has their names in the page, without the ends that their kinds and units give them.

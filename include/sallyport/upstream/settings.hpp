@@ -17,21 +17,32 @@ struct endpoint {
   std::uint16_t port = 0;
 };
 
+// What is asked of an address that takes no requests: whether it accepts a connection. Without a byte, because Milvus resets a connection
+// for a bare preface.
+struct health {
+  std::chrono::milliseconds interval{5'000};  // 0: nothing is asked
+  std::chrono::milliseconds timeout{2'000};
+  std::uint32_t rise = 2, fall = 2;  // so many in a row
+};
+
 struct settings {
   std::string name;
-  std::vector<endpoint> endpoints;  // exactly one for now
+  std::vector<endpoint> endpoints;  // 1 to 64
   credentials credential = credentials::strip;
   rest speaks = rest::http1;
-  std::vector<endpoint> rest_endpoints;  // of HTTP/1.1, when it has a port of its own; one for now
+  std::vector<endpoint> rest_endpoints;  // of HTTP/1.1, when it has a port of its own; 64 at most
   std::uint32_t http1_connections = 64;  // a worker
   std::chrono::milliseconds rest_head{
       300'000};                              // from the last byte of a request that the backend took, or was offered, to the answer's head
   std::uint32_t streams_a_connection = 100;  // at most, and at most what the peer allows
   std::uint32_t connections = 8;             // a worker
-  std::uint32_t waiters_max = 1024;          // streams that wait for a slot, a worker
+  std::uint32_t waiters_max = 1024;          // requests that wait for a place at any of the endpoints, a worker
   std::chrono::milliseconds wait{5'000};     // then UNAVAILABLE
   std::chrono::milliseconds connect{2'000};
   std::chrono::milliseconds idle{50'000};
+  std::chrono::milliseconds resolve{30'000};                // how often names are
+  std::chrono::milliseconds max_connection_age{1'800'000};  // +- 20 %; 0: never
+  upstream::health health;
 };
 
 }  // namespace sallyport::upstream

@@ -3,6 +3,7 @@
 
 /sallyport.test.Passage/…
   Echo     unary: the request
+  Record   unary: says `recorded` with the request as its id, then returns it
   Digest   unary: sha256 of the request, hex
   Make     unary: a JSON {size, seed}: that many bytes, the same for the same seed
   Collect  client streaming: "<messages> <sha256 of all>"
@@ -39,6 +40,11 @@ def made(size, seed) -> bytes:
 
 async def echo(request, context):
     say("echo", size=len(request))
+    return request
+
+
+async def record(request, context):
+    say("recorded", id=request.decode())
     return request
 
 
@@ -116,6 +122,7 @@ async def get_version(request, context):
 async def main(port):
     handlers = {
         "Echo": grpc.unary_unary_rpc_method_handler(echo),
+        "Record": grpc.unary_unary_rpc_method_handler(record),
         "Digest": grpc.unary_unary_rpc_method_handler(digest),
         "Make": grpc.unary_unary_rpc_method_handler(make),
         "Collect": grpc.stream_unary_rpc_method_handler(collect),

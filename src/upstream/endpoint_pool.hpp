@@ -1,0 +1,140 @@
+// What the pools of both protocols are to the balancer: the connections to one address, and the line of requests that wait for a place on
+// one. Owned by the balancer, and by a probe while that runs; used on the worker's thread. The lines of all pools of a backend are bounded
+// together.
+#pragma once
+
+#include <sallyport/upstream/balancer.hpp>
+
+#include "dial.hpp"
+
+#include <deque>
+#include <string>
+
+namespace sallyport::upstream {
+
+class endpoint_pool;
+
+// Where a pool connects to: the addresses of one machine, tried in turn. None: a name that has not been resolved yet.
+struct target {
+  std::string label;  // as the log has it; one of its kind
+  std::vector<tcp_address> addresses;
+};
+
+// A request on its way to a backend, which may change the pool while nothing of it has been sent.
+class balanced_request : public exchange {
+ public:
+  responder* to = nullptr;
+  endpoint_pool* home = nullptr;
+  bool waiting = false;  // in the line of its pool
+  core::clock::time_point since{};
+
+ protected:
+  ~balanced_request() = default;
+};
+
+// What the balancer thinks of an endpoint.
+struct endpoint_health {
+  bool up = true;
+  bool tried = false;  // down, and given requests because all are
+  bool probing = false;
+  std::uint32_t streak = 0;  // probes in a row that say otherwise
+  core::clock::time_point next_probe{};
+};
+
+struct pool_figures {
+  std::int64_t streams = 0, orphans = 0, waiting = 0;
+};
+
+class endpoint_pool : public opener {
+ public:
+  using line = std::deque<balanced_request*>;
+
+  endpoint_pool(balancer& home, target where);
+  virtual ~endpoint_pool() = default;
+  endpoint_pool(const endpoint_pool&) = delete;
+  endpoint_pool& operator=(const endpoint_pool&) = delete;
+
+  // Takes over a request of which nothing is on its way: from another pool's line, or to be sent again.
+  virtual void adopt(balanced_request& who) = 0;
+  virtual void sweep(core::clock::time_point now, pool_figures& add_to) = 0;
+  virtual void retire() = 0;                              // no new requests; connections close when they have finished what they carry
+  virtual void stop() = 0;                                // ends every connection; open exchanges have been cancelled before
+  virtual bool at_rest() const = 0;                       // nothing of it is left that could call it
+  virtual bool may_try() const = 0;                       // has a connection or makes one, or the pause is over
+  virtual balanced_request* take_waiting();               // out of the line, and out of this pool; nullptr: nobody waits
+  virtual void connect_failed(core::error_code why) = 0;  // or its name has no address
+
+  std::size_t outstanding() const { return outstanding_; }
+  const target& where() const { return where_; }
+  bool retired() const { return retired_; }
+  bool take_answered() { return std::exchange(answered_, false); }  // since the last call
+  void trouble() { troubled_ = true; }                              // the balancer wants to hear of the next answer
+  void unburden() { troubled_ = false; }
+  reconnect_pause pause;
+  endpoint_health health;
+
+ protected:
+  // A request comes, and goes.
+  void take(balanced_request& who);
+  void let_go(balanced_request& who);
+  // Lines: `enter` keeps to the order in which they began to wait.
+  bool lines_are_full() const;
+  void enter(line& which, balanced_request& who);
+  void leave(line& which, balanced_request& who);
+  balanced_request& take_first(line& from);
+  void expire(line& from, core::clock::time_point now);
+  virtual void fail(balanced_request& who, failure why) = 0;  // who is in no line any more: told, and given back
+
+  core::clock::time_point retirement(core::clock::time_point born);  // of a connection that is made now
+  void log_unreachable(core::error_code why);
+  exchange* refused(failure why);
+  void count(failure why);
+  void failing(telemetry::ejection why);
+  void connected();
+  void answered() {
+    answered_ = true;
+    broken_in_a_row_ = 0;
+    if (troubled_) tell_answered();
+  }
+  void need_addresses();
+  endpoint_pool* another() const;
+
+  const surroundings& around_;
+  const settings& settings_;
+  telemetry::backend_counts& counted_;
+  line line_;  // requests without a connection, first come first
+  bool stopped_ = false, retired_ = false;
+
+ private:
+  void tell_answered();
+
+  balancer& home_;
+  const target where_;
+  std::minstd_rand jitter_{std::random_device{}()};
+  std::size_t outstanding_ = 0;  // under way or in line
+  std::uint32_t broken_in_a_row_ = 0;
+  bool troubled_ = false, answered_ = false;
+};
+
+// The exchanges of a backend's pools, in use or spare: a request that changes the pool stays what it is.
+template <class Exchange>
+class exchange_store {
+ public:
+  template <class... Arguments>
+  Exchange& take(Arguments&&... made_with) {
+    if (spare_.empty()) {
+      all_.push_back(std::make_unique<Exchange>(std::forward<Arguments>(made_with)...));
+      spare_.push_back(all_.back().get());
+    }
+    auto& taken = *spare_.back();
+    spare_.pop_back();
+    return taken;
+  }
+  void give_back(Exchange& done) { spare_.push_back(&done); }
+
+ private:
+  std::vector<std::unique_ptr<Exchange>> all_;
+  std::vector<Exchange*> spare_;
+};
+
+}  // namespace sallyport::upstream

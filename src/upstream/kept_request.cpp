@@ -1,0 +1,75 @@
+#include "kept_request.hpp"
+
+#include <cstring>
+
+namespace sallyport::upstream {
+namespace {
+
+constexpr std::size_t fields_spare = 128;
+
+// How long the body will be at least: a gRPC message says it in its first five bytes. A wrong guess costs nothing but the second sending.
+std::size_t least_size(core::bytes first) {
+  constexpr std::size_t prefix = 5;
+  if (first.size() < prefix || std::to_integer<unsigned>(first[0]) > 1) return first.size();
+  std::size_t length = 0;
+  for (std::size_t i = 1; i < prefix; ++i) length = length << 8 | std::to_integer<std::size_t>(first[i]);
+  return prefix + length;
+}
+
+}  // namespace
+
+void kept_request::begin(const std::vector<http2::field>& head, bool end) {
+  std::size_t total = 0;
+  for (const auto& f : head) total += f.name.size() + f.value.size();
+  if (text_.size() < total) text_.resize(total);
+  fields_.clear();
+  auto* at = text_.data();
+  const auto keep = [&at](std::string_view text) {
+    if (!text.empty()) std::memcpy(at, text.data(), text.size());
+    const std::string_view kept(at, text.size());
+    at += text.size();
+    return kept;
+  };
+  for (const auto& f : head) {
+    const auto name = keep(f.name);
+    fields_.push_back({name, keep(f.value), f.id, f.never_index});
+  }
+  held_ = true;
+  ended_ = end;
+}
+
+void kept_request::add_waiting(core::bytes payload, bool end) {
+  ended_ = ended_ || end;
+  if (large_.empty()) {
+    if (small_.size() + payload.size() <= small_bytes) {
+      small_.insert(small_.end(), payload.begin(), payload.end());
+      return;
+    }
+    ++larges_;
+    large_.append(small_);
+    small_.clear();
+  }
+  large_.append(payload);
+}
+
+void kept_request::keep_sent(core::bytes payload, bool end) {
+  const auto have = body().size();
+  const auto least = have == 0 ? least_size(payload) : have + payload.size();
+  if (least > body_max_bytes || (large_.empty() && least > small_bytes && larges_ >= large_max)) return drop();
+  add_waiting(payload, end);
+}
+
+void kept_request::trim() {
+  if (body().size() > body_max_bytes || larges_ > large_max) drop();
+}
+
+void kept_request::drop() {
+  if (!large_.empty()) --larges_;
+  large_.clear();
+  small_.clear();
+  if (text_.size() > head_spare_bytes) text_ = {};
+  if (fields_.capacity() > fields_spare) fields_ = {};
+  held_ = false;
+}
+
+}  // namespace sallyport::upstream
