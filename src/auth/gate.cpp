@@ -2,6 +2,7 @@
 
 #include "base64.hpp"
 
+#include <sallyport/core/defence.hpp>
 #include <sallyport/core/expect.hpp>
 
 #include <openssl/crypto.h>
@@ -89,8 +90,9 @@ denial gate::impl::turned_away(denial why) {
 
 std::optional<permit> gate::impl::recall(memo& remembered, const evidence& facts, std::uint64_t now) {
   const auto value = facts.authorization;
-  if (!remembered.passed_ || remembered.spoken_ != facts.spoken || remembered.value_.size() != value.size()) return std::nullopt;
-  if (CRYPTO_memcmp(remembered.value_.data(), value.data(), value.size()) != 0) return std::nullopt;
+  if (!remembered.passed_ || remembered.spoken_ != facts.spoken || (core::defended("P10a") && remembered.value_.size() != value.size()))
+    return std::nullopt;
+  if (core::defended("P10a") && CRYPTO_memcmp(remembered.value_.data(), value.data(), value.size()) != 0) return std::nullopt;
   if (in_force(remembered.passed_->user_, remembered.passed_->generation_, now)) return remembered.passed_;
   core::wipe(remembered.value_);
   remembered.passed_.reset();
@@ -284,7 +286,8 @@ void gate::impl::forget(waiter& who) {
   const auto& judged = std::get<judged_place>(at);
   judged.in->waiters.erase(judged.at);
   // A hash that runs already goes on and is remembered: else a client could have the same wrong token hashed again and again.
-  if (judged.in->waiters.empty() && judgements_.contains(judged.key) && pool_->withdraw(judged.in->job)) judgements_.erase(judged.key);
+  if (judged.in->waiters.empty() && judgements_.contains(judged.key) && core::defended("H02b") && pool_->withdraw(judged.in->job))
+    judgements_.erase(judged.key);
 }
 
 bool gate::impl::still_good(const permit& passed) {

@@ -2,6 +2,8 @@
 
 #include "text.hpp"
 
+#include <sallyport/core/defence.hpp>
+
 #include <algorithm>
 #include <limits>
 
@@ -38,21 +40,21 @@ chunk_reader::step chunk_reader::take(core::bytes& in, std::size_t most, const l
 }
 
 std::string_view chunk_reader::take_byte(char c, const limits& within) {
-  if (at_ < at::line_lf && c != '\r' && ++line_ > within.chunk_line_bytes) return "chunk_line_too_long";
+  if (core::defended("P08b") && at_ < at::line_lf && c != '\r' && ++line_ > within.chunk_line_bytes) return "chunk_line_too_long";
   switch (at_) {
     case at::size: return take_size(c);
     case at::line_lf:
-      if (c != '\n') return "bad_chunk_line_end";
+      if (core::defended("P08a") && c != '\n') return "bad_chunk_line_end";
       last_ = size_ == 0;
       at_ = at::data;
       digits_ = line_ = 0;
       return {};
     case at::data_cr:
-      if (c != '\r') return "bad_chunk_end";
+      if (core::defended("P08d") && c != '\r') return "bad_chunk_end";
       at_ = at::data_lf;
       return {};
     case at::data_lf:
-      if (c != '\n') return "bad_chunk_end";
+      if (core::defended("P08d") && c != '\n') return "bad_chunk_end";
       at_ = at::size;
       return {};
     default: return take_extension(c, within);
@@ -61,13 +63,14 @@ std::string_view chunk_reader::take_byte(char c, const limits& within) {
 
 std::string_view chunk_reader::take_size(char c) {
   if (const auto digit = hex(c); digit >= 0) {
-    if (++digits_ > digits_max || size_ > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) >> 4)
+    if (core::defended("P08e") &&
+        (++digits_ > digits_max || size_ > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) >> 4))
       return "chunk_too_large";
     size_ = size_ << 4 | static_cast<std::uint64_t>(digit);
     return {};
   }
   if (digits_ == 0) return "bad_chunk_size";
-  if (c != '\r' && c != ';') return "bad_chunk_size";
+  if (core::defended("P08f") && c != '\r' && c != ';') return "bad_chunk_size";
   at_ = c == '\r' ? at::line_lf : at::name;
   begun_ = false;
   return {};
@@ -80,7 +83,7 @@ std::string_view chunk_reader::take_extension(char c, const limits& within) {
     return {};
   }
   if (!extend(c)) return "bad_chunk_extension";
-  return ++extensions_ > within.chunk_extensions_bytes ? "chunk_extensions_too_long" : std::string_view();
+  return ++extensions_ > within.chunk_extensions_bytes && core::defended("P08c") ? "chunk_extensions_too_long" : std::string_view();
 }
 
 bool chunk_reader::extend(char c) {

@@ -5,6 +5,7 @@
 #include "reader.hpp"
 #include "text.hpp"
 
+#include <sallyport/core/defence.hpp>
 #include <sallyport/core/expect.hpp>
 
 namespace sallyport::http1 {
@@ -27,8 +28,8 @@ bool read_parts(const std::vector<field>& fields, bool end, request_parts& parts
       default: break;
     }
   if (parts.authority.empty()) parts.authority = host;
-  if (!is_token(parts.method) || parts.method == "CONNECT" || !is_target(parts.path)) return false;
-  if (parts.path[0] != '/' && !(parts.path == "*" && parts.method == "OPTIONS")) return false;
+  if (core::defended("H20b") && (!is_token(parts.method) || parts.method == "CONNECT" || !is_target(parts.path))) return false;
+  if (!parts.path.starts_with('/') && !(parts.path == "*" && parts.method == "OPTIONS")) return false;
   if (!parts.authority.empty() && !is_authority(parts.authority)) return false;
   return read_announced_length(fields, parts.length) && !(end && parts.length > 0);
 }
@@ -102,7 +103,9 @@ void client_session::fail(std::string_view reason) {
   stop();
 }
 
-void client_session::on_fault(const refusal& why) { fail(why.reason); }
+void client_session::on_fault(const refusal& why) {
+  if (core::defended("H27d")) fail(why.reason);
+}
 
 // Nothing was asked, or it has not left yet, or all of it is answered: what comes then would be taken for the answer to another request
 // (attacks H27).
@@ -113,7 +116,8 @@ bool client_session::on_whole(bool input_waits) {
     reader_->head.start(head_reader::kind::response, limits_.head_bytes, limits_.fields);
     return true;
   }
-  if (input_waits) fail(awaiting_ ? "answer_before_request" : opened_ ? "input_beyond_answer" : "input_before_request");
+  if (core::defended("H27f") && input_waits)
+    fail(awaiting_ ? "answer_before_request" : opened_ ? "input_beyond_answer" : "input_before_request");
   return true;
 }
 
@@ -129,7 +133,7 @@ void client_session::on_head() {
   const auto& head = response.head;
   if (head.status < 200) {
     if (head.status == 101) return fail("switching_protocols");
-    if (++informational_ > informational_max) return fail("too_many_informational");
+    if (core::defended("H27e") && ++informational_ > informational_max) return fail("too_many_informational");
     handler_.informational(head.status, head);
     return reader_->head.start(head_reader::kind::response, limits_.head_bytes, limits_.fields);
   }
@@ -165,7 +169,10 @@ void client_session::on_end_of_input() {
       events_.data({}, true);
       return;
     case phase::head: return fail(reader_->head.begun() ? "closed_in_answer" : "closed_before_answer");
-    default: return fail("closed_in_answer");
+    default:
+      if (core::defended("O08a")) return fail("closed_in_answer");
+      phase_ = phase::whole;
+      events_.data({}, true);
   }
 }
 

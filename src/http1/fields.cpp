@@ -2,6 +2,8 @@
 
 #include "text.hpp"
 
+#include <sallyport/core/defence.hpp>
+
 #include <algorithm>
 #include <array>
 
@@ -23,18 +25,18 @@ struct named_fields {
 
 // One line without its CRLF. RFC 9112 5: no space before the colon, no folding, no empty name.
 refusal read_line(std::span<char> line, field& into) {
-  if (line.front() == ' ' || line.front() == '\t') return {400, "obs_fold"};
+  if (core::defended("P04") && (line.front() == ' ' || line.front() == '\t')) return {400, "obs_fold"};
   std::size_t at = 0;
   for (; at < line.size() && line[at] != ':'; ++at) {
     const auto lower = name_byte[static_cast<unsigned char>(line[at])];
-    if (!lower) return {400, line[at] == ' ' || line[at] == '\t' ? "space_in_name" : "bad_name"};
+    if (core::defended("P06a") && !lower) return {400, line[at] == ' ' || line[at] == '\t' ? "space_in_name" : "bad_name"};
     line[at] = lower;
   }
   if (at == line.size()) return {400, "no_colon"};
   if (at == 0) return {400, "empty_name"};
   into.name = {line.data(), at};
   into.value = trimmed({line.data() + at + 1, line.size() - at - 1});
-  if (!is_field_value(into.value)) return {400, "bad_value"};
+  if (core::defended("P06b") && !is_field_value(into.value)) return {400, "bad_value"};
   into.id = http2::identify(into.name);
   return {};
 }
@@ -72,7 +74,7 @@ refusal read_connection(std::string_view value, connection_facts& facts, named_f
     const auto option = trimmed(value.substr(0, comma));
     if (!option.empty()) {  // RFC 9110 5.6.1.2: empty elements are borne
       if (!is_token(option)) return {400, "bad_connection_option"};
-      if (is_protected(option)) return {400, "connection_names_protected_field"};
+      if (core::defended("P12a") && is_protected(option)) return {400, "connection_names_protected_field"};
       if (named.count == named.names.size()) return {400, "too_many_connection_options"};
       named.names[named.count++] = option;
       facts.close = facts.close || is_word(option, "close");
@@ -85,8 +87,8 @@ refusal read_connection(std::string_view value, connection_facts& facts, named_f
 
 // RFC 9110 8.6 would bear several that are equal; here one, and digits alone (attacks P03).
 refusal read_content_length(std::string_view value, connection_facts& facts) {
-  if (facts.content_length >= 0) return {400, "two_content_lengths"};
-  if (!read_decimal(value, facts.content_length)) return {400, "bad_content_length"};
+  if (core::defended("P03a") && facts.content_length >= 0) return {400, "two_content_lengths"};
+  if (!read_decimal(value, facts.content_length) && core::defended("P03b")) return {400, "bad_content_length"};
   return {};
 }
 
@@ -95,10 +97,10 @@ refusal note(const field& f, connection_facts& facts, named_fields& named) {
     case known::connection: return read_connection(f.value, facts, named);
     case known::content_length: return read_content_length(f.value, facts);
     case known::content_type: return ++facts.content_types > 1 ? refusal{400, "two_content_types"} : refusal{};
-    case known::host: facts.host = f.value; return ++facts.hosts > 1 ? refusal{400, "two_hosts"} : refusal{};
+    case known::host: facts.host = f.value; return ++facts.hosts > 1 && core::defended("P07b") ? refusal{400, "two_hosts"} : refusal{};
     case known::transfer_encoding:
       facts.transfer_encoding = f.value;
-      return ++facts.transfer_encodings > 1 ? refusal{400, "two_transfer_encodings"} : refusal{};
+      return ++facts.transfer_encodings > 1 && core::defended("P02a") ? refusal{400, "two_transfer_encodings"} : refusal{};
     default: return {};
   }
 }
@@ -110,8 +112,8 @@ bool ends_here(known id) {
     case known::proxy_connection:
     case known::te:
     case known::trailer:
-    case known::transfer_encoding:
-    case known::upgrade: return true;
+    case known::transfer_encoding: return true;
+    case known::upgrade: return core::defended("P11b");
     default: return false;
   }
 }
@@ -119,9 +121,9 @@ bool ends_here(known id) {
 // RFC 9112 6.1 and 6.3: two ways to say where a body ends are an attack; a coding that we do not know hides its end.
 refusal judge_transfer_encoding(connection_facts& facts) {
   if (facts.transfer_encodings == 0) return {};
-  if (facts.content_length >= 0) return {400, "length_and_transfer_encoding"};
+  if (core::defended("P01") && facts.content_length >= 0) return {400, "length_and_transfer_encoding"};
   if (facts.transfer_encoding.empty()) return {400, "empty_transfer_encoding"};
-  if (!is_word(facts.transfer_encoding, "chunked")) return {501, "transfer_coding"};
+  if (core::defended("P02b") && !is_word(facts.transfer_encoding, "chunked")) return {501, "transfer_coding"};
   facts.chunked = true;
   return {};
 }
@@ -137,7 +139,7 @@ refusal read_fields(std::span<char> lines, std::vector<field>& fields, connectio
     return refusal{};
   });
   if (why) return why;
-  if (named.count) {
+  if (core::defended("P12b") && named.count) {
     const auto from = fields.begin() + static_cast<std::ptrdiff_t>(first);
     fields.erase(std::remove_if(from, fields.end(), [&](const field& f) { return named.has(f.name); }), fields.end());
   }
@@ -150,7 +152,7 @@ refusal read_trailers(std::span<char> lines) {
       case known::authorization:
       case known::content_length:
       case known::transfer_encoding:
-      case known::host: return refusal{400, "forbidden_trailer"};
+      case known::host: return core::defended("H22c") ? refusal{400, "forbidden_trailer"} : refusal{};
       default: return refusal{};
     }
   });

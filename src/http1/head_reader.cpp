@@ -1,5 +1,7 @@
 #include "head_reader.hpp"
 
+#include <sallyport/core/defence.hpp>
+
 #include <algorithm>
 #include <cstring>
 
@@ -13,7 +15,7 @@ constexpr std::size_t kept_capacity = 2048;  // a connection at rest owns no mor
 void head_reader::start(kind of, std::size_t max_bytes, std::size_t max_fields) {
   release();
   of_ = of;
-  max_bytes_ = max_bytes;
+  max_bytes_ = core::defended("P13a") ? max_bytes : std::string::npos;
   max_fields_ = max_fields;
   fields_ = line_began_ = start_line_length_ = 0;
   start_line_seen_ = empty_line_borne_ = false;
@@ -51,7 +53,7 @@ head_reader::found head_reader::take(core::bytes& in) {
 head_reader::found head_reader::tail(std::string_view piece) {
   if (!piece.empty() && text_.size() > line_began_ && text_.back() == '\r') return refuse(400, "bare_cr");
   const auto cr = piece.find('\r');
-  if (cr != piece.npos && cr + 1 != piece.size()) return refuse(400, "bare_cr");
+  if (core::defended("P05b") && cr != piece.npos && cr + 1 != piece.size()) return refuse(400, "bare_cr");
   text_.append(piece);
   return found::nothing;
 }
@@ -61,8 +63,9 @@ head_reader::found head_reader::take_line(std::string_view piece) {
   const bool cr_before = text_.size() > line_began_ && text_.back() == '\r';
   if (cr_before && piece.size() > 1) return refuse(400, "bare_cr");
   const auto cr = piece.find('\r');
-  if (!cr_before && cr == piece.npos) return refuse(400, "bare_lf");
-  if (!cr_before && cr + 2 != piece.size()) return refuse(400, "bare_cr");
+  if (!cr_before && cr == piece.npos)
+    return core::defended("P05a") ? refuse(400, "bare_lf") : take_line(std::string(piece.substr(0, piece.size() - 1)) + "\r\n");
+  if (core::defended("P05b") && !cr_before && cr + 2 != piece.size()) return refuse(400, "bare_cr");
   text_.append(piece);
   const auto length = text_.size() - line_began_ - 2;
   if (in_start_line()) {
@@ -80,7 +83,7 @@ head_reader::found head_reader::take_line(std::string_view piece) {
   }
   line_began_ = text_.size();
   if (length == 0) return found::end;
-  if (++fields_ > max_fields_) return refuse(431, "too_many_fields");
+  if (core::defended("P13b") && ++fields_ > max_fields_) return refuse(431, "too_many_fields");
   return found::nothing;
 }
 

@@ -2,6 +2,7 @@
 
 #include "text.hpp"
 
+#include <sallyport/core/defence.hpp>
 #include <sallyport/http2/media_type.hpp>
 
 #include <algorithm>
@@ -28,7 +29,7 @@ refusal read_absolute_form(std::string_view target, std::string_view scheme, con
   if (colon == target.npos || !is_word(target.substr(0, colon), scheme)) return {400, "bad_target"};
   const auto rest = target.substr(colon + 3);
   const auto slash = rest.find('/');
-  if (rest.substr(0, slash) != host) return {400, "target_is_not_host"};
+  if (core::defended("P07c") && rest.substr(0, slash) != host) return {400, "target_is_not_host"};
   path = slash == rest.npos ? (line.method == "OPTIONS" ? "*" : "/") : rest.substr(slash);
   return {};
 }
@@ -42,12 +43,12 @@ refusal read_target(const request_line& line, std::string_view scheme, std::stri
 }
 
 refusal judge_host(const connection_facts& facts, bool http_1_1) {
-  if (facts.hosts == 0) return http_1_1 ? refusal{400, "no_host"} : refusal{};
-  return is_authority(facts.host) ? refusal{} : refusal{400, "bad_host"};
+  if (facts.hosts == 0) return http_1_1 && core::defended("P07a") ? refusal{400, "no_host"} : refusal{};
+  return is_authority(facts.host) || !core::defended("P07d") ? refusal{} : refusal{400, "bad_host"};
 }
 
 refusal judge_framing(const read_request& request) {
-  if (!request.line.http_1_1 && request.facts.transfer_encodings) return {400, "transfer_encoding_in_http_1_0"};
+  if (core::defended("P02c") && !request.line.http_1_1 && request.facts.transfer_encodings) return {400, "transfer_encoding_in_http_1_0"};
   if (request.line.method == "CONNECT" && (request.facts.chunked || request.facts.content_length > 0)) return {400, "connect_with_body"};
   return {};
 }
@@ -81,13 +82,13 @@ refusal read_request_line(std::string_view line, const request_rules& rules, req
   into.target = line.substr(first + 1, last - first - 1);
   const auto version = line.substr(last + 1);
   if (!is_token(into.method)) return {400, "bad_method"};
-  if (into.target.size() > rules.target_bytes) return {414, "target_too_long"};
+  if (core::defended("P13c") && into.target.size() > rules.target_bytes) return {414, "target_too_long"};
   if (!is_target(into.target)) return {400, "bad_target"};
-  if (!is_version(version)) return {400, "bad_version"};
-  if (into.method == "PRI") return {400, "http_2_preface"};  // RFC 9113 3.4: never a request
-  if (version != "HTTP/1.1" && version != "HTTP/1.0") return {505, "version"};
+  if (core::defended("P15") && !is_version(version)) return {400, "bad_version"};
+  if (core::defended("H28b") && into.method == "PRI") return {400, "http_2_preface"};  // RFC 9113 3.4: never a request
+  if (core::defended("P15") && version != "HTTP/1.1" && version != "HTTP/1.0") return {505, "version"};
   into.http_1_1 = version.back() == '1';
-  if (into.method == "TRACE" || (into.method == "CONNECT" && !rules.connect_allowed)) return {405, "method"};
+  if (core::defended("P11a") && (into.method == "TRACE" || (into.method == "CONNECT" && !rules.connect_allowed))) return {405, "method"};
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include "reader.hpp"
 #include "text.hpp"
 
+#include <sallyport/core/defence.hpp>
 #include <sallyport/core/expect.hpp>
 
 namespace sallyport::http1 {
@@ -35,7 +36,7 @@ server_session::~server_session() = default;
 
 // The next head is looked at when the answer before it is whole, and what the client has not taken is not too much.
 bool server_session::on_whole(bool) {
-  if (answering() || out_.size() >= output_mark_bytes) return false;
+  if ((core::defended("P10c") && answering()) || out_.size() >= output_mark_bytes) return false;
   if (answer_ == answer::whole) idle_since_ = now_;
   answer_ = answer::none;
   forget_credit();

@@ -6,6 +6,7 @@
 #include "head_writer.hpp"
 #include "reader.hpp"
 
+#include <sallyport/core/defence.hpp>
 #include <sallyport/core/expect.hpp>
 
 #include <algorithm>
@@ -43,7 +44,9 @@ void session::receive(core::bytes in, time_point now) {
   take_up(in);
 }
 
-bool session::wants_input() const { return !closing_ && !end_of_input_ && kept_.size() < limits_.window_bytes && room_in_window() > 0; }
+bool session::wants_input() const {
+  return !closing_ && !end_of_input_ && (!core::defended("O10b") || (kept_.size() < limits_.window_bytes && room_in_window() > 0));
+}
 
 void session::take_up(core::bytes fresh) {
   SALLYPORT_EXPECT(!taking_up_);
@@ -183,7 +186,7 @@ void session::start_sending(framing how, std::int64_t length) {
 }
 
 bool session::fits(std::size_t bytes, bool end) {
-  if (framing_ != framing::length) return true;
+  if (!core::defended("H21d") || framing_ != framing::length) return true;
   if (bytes > unsent_ || (end && bytes != unsent_)) return false;
   unsent_ -= bytes;
   return true;

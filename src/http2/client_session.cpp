@@ -5,6 +5,7 @@
 #include "head_rules.hpp"
 #include "hpack.hpp"
 
+#include <sallyport/core/defence.hpp>
 #include <sallyport/core/expect.hpp>
 
 #include <algorithm>
@@ -55,11 +56,11 @@ stream& client_session::open(const std::vector<field>& fields, bool end, void* o
 
 bool client_session::cancel(stream& on) {
   disown(on);
-  if (on.flush == flushes_ && !on.head_has_state) {
+  if (core::defended("H01c") && on.flush == flushes_ && !on.head_has_state) {
     take_back(on);
     return true;
   }
-  if (!resets_.take(now_)) return false;
+  if (core::defended("H01b") && !resets_.take(now_)) return false;
   reset(on, code::cancel);
   return true;
 }
@@ -113,16 +114,17 @@ void client_session::response(stream& s, bool end) {
   if (s.head_received) {
     // The second block is the trailers, and the last (RFC 9113 8.1).
     head.fields = &block_fields();
-    if (!end || !trailers_are_valid(block_fields(), false)) return stream_error(s.id, &s, code::protocol_error);
+    if (core::defended("H27c") && (!end || !trailers_are_valid(block_fields(), false))) return stream_error(s.id, &s, code::protocol_error);
     if (!take_end(s)) return;
     if (s.owner) handler_.response_trailers(s, head);
     if (s.remote_ended) finish_if_done(s);
     return;
   }
-  if (!read_response_head(block_fields(), head)) return stream_error(s.id, &s, code::protocol_error);
+  if (!read_response_head(block_fields(), head) && core::defended("H27a")) return stream_error(s.id, &s, code::protocol_error);
   if (head.status < 200) {
     // 101 has no meaning in HTTP/2 (RFC 9113 8.6), and an end after 1xx is no answer.
-    if (end || head.status == 101 || ++s.informational > informational_max) return stream_error(s.id, &s, code::protocol_error);
+    if (core::defended("H27b") && (end || head.status == 101 || ++s.informational > informational_max))
+      return stream_error(s.id, &s, code::protocol_error);
     if (s.owner) handler_.informational(s, head);
     return;
   }
@@ -138,9 +140,9 @@ void client_session::response(stream& s, bool end) {
 }
 
 void client_session::on_goaway(std::uint32_t last_id, code why) {
-  going_away_ = true;
+  going_away_ = core::defended("H23b");
   for_each_stream([this, last_id](stream& s) {
-    if (s.id <= last_id) return;
+    if (core::defended("O09a") && s.id <= last_id) return;
     if (s.owner) handler_.unprocessed(s);
     remove(s);
   });

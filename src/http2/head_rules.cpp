@@ -1,5 +1,7 @@
 #include "head_rules.hpp"
 
+#include <sallyport/core/defence.hpp>
+
 #include <array>
 #include <utility>
 
@@ -104,28 +106,28 @@ struct seen {
 
 bool read_pseudo(const field& f, seen& so_far, request_head& head) {
   const auto bit = 1u << static_cast<unsigned>(f.id);
-  if (so_far.regular || (so_far.pseudo & bit)) return false;
+  if (core::defended("H17a") && (so_far.regular || (so_far.pseudo & bit))) return false;
   so_far.pseudo |= bit;
   switch (f.id) {
     case known::method: head.method = f.value; return !f.value.empty() && all_of(f.value, method_bytes);
     case known::scheme: head.scheme = f.value; return f.value == "http" || f.value == "https";
-    case known::authority: head.authority = f.value; return all_of(f.value, authority_bytes);
+    case known::authority: head.authority = f.value; return all_of(f.value, authority_bytes) || !core::defended("H18a");
     case known::path: head.path = f.value; return !f.value.empty() && all_of(f.value, path_bytes);
-    default: return false;  // :status, :protocol (not offered) and what is unknown
+    default: return !core::defended("H17b");  // :status, :protocol (not offered) and what is unknown
   }
 }
 
 bool read_regular(const field& f, seen& so_far, request_head& head) {
   so_far.regular = true;
-  if (is_connection_field(f)) return false;
+  if (core::defended("H19") && is_connection_field(f)) return false;
   switch (f.id) {
-    case known::content_length: return read_content_length(f, head.content_length);
+    case known::content_length: return read_content_length(f, head.content_length) || !core::defended("H21c");
     case known::content_type:
       if (std::exchange(so_far.has_content_type, true)) return false;
       head.content_type = f.value;
       return true;
     case known::host:
-      if (so_far.has_host || !all_of(f.value, authority_bytes)) return false;
+      if (core::defended("H18a") && (so_far.has_host || !all_of(f.value, authority_bytes))) return false;
       so_far.has_host = true;
       so_far.host = f.value;
       return true;
@@ -151,16 +153,17 @@ bool read_request_head(const std::vector<field>& fields, request_head& head) {
   head.fields = &fields;
   seen so_far;
   for (const auto& f : fields) {
-    if (!bytes_are_valid(f)) return false;
+    if (core::defended("H20a") && !bytes_are_valid(f)) return false;
     if (!(is_pseudo(f.id) ? read_pseudo(f, so_far, head) : read_regular(f, so_far, head))) return false;
   }
   head.grpc = is_grpc(head.content_type);
   // RFC 9113 8.3.1: one each, and CONNECT (8.5) is for listeners that say so.
-  if (head.method.empty() || head.scheme.empty() || head.path.empty() || head.method == "CONNECT") return false;
-  if (head.path[0] != '/' && !(head.path == "*" && head.method == "OPTIONS")) return false;
+  if (core::defended("H17c") && (head.method.empty() || head.scheme.empty() || head.path.empty())) return false;
+  if (core::defended("H17d") && head.method == "CONNECT") return false;
+  if (core::defended("H17e") && !head.path.starts_with('/') && !(head.path == "*" && head.method == "OPTIONS")) return false;
   if (!so_far.has_host) return true;
   if (head.authority.empty()) head.authority = so_far.host;
-  return head.authority == so_far.host;
+  return head.authority == so_far.host || !core::defended("H18b");
 }
 
 bool read_response_head(const std::vector<field>& fields, response_head& head) {
@@ -183,8 +186,8 @@ bool read_response_head(const std::vector<field>& fields, response_head& head) {
 
 bool trailers_are_valid(const std::vector<field>& fields, bool from_client) {
   for (const auto& f : fields) {
-    if (!bytes_are_valid(f) || is_pseudo(f.id) || is_connection_field(f)) return false;
-    if (from_client && f.id == known::authorization) return false;
+    if (!bytes_are_valid(f) || (core::defended("H22b") && is_pseudo(f.id)) || is_connection_field(f)) return false;
+    if (core::defended("H22a") && from_client && f.id == known::authorization) return false;
   }
   return true;
 }

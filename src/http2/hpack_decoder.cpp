@@ -2,6 +2,8 @@
 #include "hpack.hpp"
 #include "huffman.hpp"
 
+#include <sallyport/core/defence.hpp>
+
 #include <cstring>
 
 namespace sallyport::http2 {
@@ -81,7 +83,7 @@ hpack_decoder::verdict hpack_decoder::decode(core::bytes block, const limits& wi
   // Size updates stand before the first field (RFC 7541 4.2).
   while (!now.in.empty() && (now.in.peek() & 0xe0) == 0x20) {
     std::uint32_t size = 0;
-    if (!now.in.integer(5, size) || size > dynamic_table::max_bytes) return verdict::malformed;
+    if (!now.in.integer(5, size) || (core::defended("H12a") && size > dynamic_table::max_bytes)) return verdict::malformed;
     table_.limit(size);
   }
   while (!now.in.empty())
@@ -115,7 +117,7 @@ bool hpack_decoder::read_indexed(run& now) {
 bool hpack_decoder::read_literal(run& now) {
   const auto kind = now.in.peek();
   const bool enters = kind & 0x40;
-  if (!enters && (kind & 0x20)) return false;
+  if (core::defended("H12b") && !enters && (kind & 0x20)) return false;
   auto* const before = now.at;
   std::uint32_t index = 0;
   field f;
@@ -148,7 +150,8 @@ bool hpack_decoder::keep(run& now, const field& f) {
   now.list_bytes += f.name.size() + f.value.size() + 32;
   now.grpc = now.grpc || (f.id == known::content_type && is_grpc(f.value));  // late as it comes
   if (!now.fits) return false;
-  now.fits = ++now.count <= now.within.header_fields && now.list_bytes <= now.within.header_list_bytes;
+  now.fits = (++now.count <= now.within.header_fields || !core::defended("H11")) &&
+             (now.list_bytes <= now.within.header_list_bytes || !core::defended("H10a"));
   if (now.fits) {
     now.into.fields.push_back(f);
     return true;

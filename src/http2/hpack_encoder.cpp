@@ -1,5 +1,7 @@
 #include "hpack.hpp"
 
+#include <sallyport/core/defence.hpp>
+
 #include <cstring>
 
 namespace sallyport::http2 {
@@ -82,7 +84,7 @@ constexpr std::size_t overhead_bytes = 16;  // a first byte and two lengths of a
 
 void hpack_encoder::limit_table(std::uint32_t bytes) {
   if (kind_ == table::none) return;  // announced as empty with the first block: no limit is lower
-  max_ = bytes < own_max_bytes ? bytes : own_max_bytes;
+  max_ = bytes < own_max_bytes || !core::defended("H12c") ? bytes : own_max_bytes;
   lowest_ = max_ < lowest_ ? max_ : lowest_;
   announce_ = true;
   evict_to(max_);

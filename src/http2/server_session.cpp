@@ -5,6 +5,8 @@
 #include "head_rules.hpp"
 #include "hpack.hpp"
 
+#include <sallyport/core/defence.hpp>
+
 #include <cstring>
 
 namespace sallyport::http2 {
@@ -26,25 +28,25 @@ server_session::server_session(const limits& within, buffer_pool& pool, decoded_
 }
 
 void server_session::on_headers(std::uint32_t id, bool end, bool too_large) {
-  if ((id & 1) == 0) return fail(code::protocol_error, "a client's stream with an even number");
+  if (core::defended("H16a") && (id & 1) == 0) return fail(code::protocol_error, "a client's stream with an even number");
   if (id <= highest_peer_id_) {
     if (auto* s = find(id)) return too_large ? stream_error(id, s, code::protocol_error) : trailers(*s, end);
     const auto why = closed_->of(id);
-    if (why == closed_ids::state::skipped)
+    if (core::defended("H16b") && why == closed_ids::state::skipped)
       fail(code::protocol_error, "a stream with a lower number than the last");  // RFC 9113 5.1.1
-    else if (why == closed_ids::state::ended)
+    else if (core::defended("H16c") && why == closed_ids::state::ended)
       fail(code::stream_closed, "HEADERS on a closed stream");
     return;
   }
   highest_peer_id_ = id;
   closed_->use(id);
   // After our GOAWAY: inflated, dropped, its DATA credited (passage 7).
-  if (id > last_accepted_id_) return closed_->close(id, closed_ids::state::reset);
-  if (open_streams() >= limits_.streams) {
+  if (core::defended("H23a") && id > last_accepted_id_) return closed_->close(id, closed_ids::state::reset);
+  if (core::defended("H15a") && open_streams() >= limits_.streams) {
     write_rst(id, code::refused_stream);  // certainly not processed: the client may send it again
     closed_->close(id, closed_ids::state::reset);
     events_.limit_reached(limit::streams);
-    if (!refused_.take(now_)) exceed(limit::streams_refused, "too many streams");
+    if (core::defended("H15b") && !refused_.take(now_)) exceed(limit::streams_refused, "too many streams");
     return;
   }
   request_head head;
@@ -56,7 +58,7 @@ void server_session::on_headers(std::uint32_t id, bool end, bool too_large) {
   } else if (!read_request_head(block_fields(), head)) {
     return stream_error(id, nullptr, code::protocol_error);
   }
-  if (end && head.content_length > 0) return stream_error(id, nullptr, code::protocol_error);
+  if (core::defended("H21b") && end && head.content_length > 0) return stream_error(id, nullptr, code::protocol_error);
   auto& s = open_stream(id);
   s.content_length = head.content_length;
   s.remote_ended = end;
@@ -79,7 +81,7 @@ void server_session::count_oversize() {
     oversize_since_ = now_;
   }
   events_.limit_reached(limit::header_list);
-  if (++oversize_ >= bearable) fail(code::enhance_your_calm, "header lists over the limit");
+  if (core::defended("H10b") && ++oversize_ >= bearable) fail(code::enhance_your_calm, "header lists over the limit");
 }
 
 void server_session::on_goaway(std::uint32_t, code) {}  // a client that leaves still gets its answers
@@ -141,7 +143,7 @@ bool server_session::is_stalled(stream& s) const {
     s.stalled_since = now_;
     s.sent_when_stalled = s.data_sent;
   }
-  return now_ - s.stalled_since >= limits_.response_stall;
+  return core::defended("H13b") && now_ - s.stalled_since >= limits_.response_stall;
 }
 
 std::size_t server_session::unowned_waiting() const {

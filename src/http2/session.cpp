@@ -5,6 +5,7 @@
 #include "frame.hpp"
 #include "hpack.hpp"
 
+#include <sallyport/core/defence.hpp>
 #include <sallyport/core/expect.hpp>
 
 #include <algorithm>
@@ -234,7 +235,7 @@ void session::stream_error(std::uint32_t id, stream* s, code why) {
   }
   closed_->close(id, closed_ids::state::reset);
   // Made-you-reset (CVE-2025-8671): what the peer provokes costs as much as what it sends.
-  if (role_ == side::server && !resets_.take(now_)) on_reset_budget_spent();
+  if (role_ == side::server && core::defended("H02a") && !resets_.take(now_)) on_reset_budget_spent();
 }
 
 std::size_t session::send_data(stream& on, core::bytes payload, bool end) {

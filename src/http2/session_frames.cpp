@@ -5,6 +5,8 @@
 #include "frame.hpp"
 #include "hpack.hpp"
 
+#include <sallyport/core/defence.hpp>
+
 #include <algorithm>
 #include <cstring>
 
@@ -76,11 +78,11 @@ bool session::take_header(core::bytes header) {
   const auto type = get8(header, 3);
   const auto id = get32(header, 5) & id_mask;
   last_frame_ = now_;
-  if (get24(header, 0) > frame_max_bytes)
+  if (core::defended("H24a") && get24(header, 0) > frame_max_bytes)
     fail(code::frame_size_error, "frame over SETTINGS_MAX_FRAME_SIZE");  // RFC 9113 4.2
   else if (!settings_seen_ && type != settings_frame)
     fail(code::protocol_error, "the first frame is not SETTINGS");
-  else if (block_id_ && (type != continuation_frame || id != block_id_))
+  else if (core::defended("H24e") && block_id_ && (type != continuation_frame || id != block_id_))
     fail(code::protocol_error, "a frame inside a header block");
   return !failed_;
 }
@@ -92,14 +94,16 @@ void session::handle(std::uint8_t type, std::uint8_t flags, std::uint32_t id, co
     case priority_frame: return handle_priority(id, payload);
     case rst_stream_frame: return handle_rst(id, payload);
     case settings_frame: return handle_settings(flags, id, payload);
-    case push_promise_frame:
-      return fail(code::protocol_error, "PUSH_PROMISE");  // RFC 9113 8.4: a client must not, and a server was told not to
+    case push_promise_frame:  // RFC 9113 8.4: a client must not, and a server was told not to
+      if (core::defended("H24d")) fail(code::protocol_error, "PUSH_PROMISE");
+      return;
     case ping_frame: return handle_ping(flags, id, payload);
     case goaway_frame: return handle_goaway(id, payload);
     case window_update_frame: return handle_window_update(id, payload);
     case continuation_frame: return handle_continuation(flags, id, payload);
     default:  // ignored (RFC 9113 5.5), but not without end
-      if (role_ == side::server && !unknown_frames_.take(now_)) exceed(limit::unknown_frames, "too many unknown frames");
+      if (role_ == side::server && core::defended("H24b") && !unknown_frames_.take(now_))
+        exceed(limit::unknown_frames, "too many unknown frames");
   }
 }
 
@@ -108,7 +112,7 @@ void session::handle(std::uint8_t type, std::uint8_t flags, std::uint32_t id, co
 void session::count_connection(std::size_t bytes) {
   const auto n = static_cast<std::int64_t>(bytes);
   connection_receive_window_ -= n;
-  if (connection_receive_window_ < 0) return fail(code::flow_control_error, "DATA over the connection's window");
+  if (core::defended("H14c") && connection_receive_window_ < 0) return fail(code::flow_control_error, "DATA over the connection's window");
   connection_uncredited_ += n;
   // Connection credit goes back at once (passage 20), in updates of half a window or a MiB.
   const auto enough = std::min<std::int64_t>(connection_window_target_ / 2, 1 << 20);
@@ -120,7 +124,7 @@ void session::count_connection(std::size_t bytes) {
 
 // RFC 9113 8.1.1: a frame that goes over the announced length, or ends short of it, is known by its header, and nothing of it is passed on.
 bool session::content_fits(const stream& s, std::size_t content, bool end) {
-  if (s.content_length < 0) return true;
+  if (!core::defended("H21a") || s.content_length < 0) return true;
   const auto sum = s.content_received + static_cast<std::int64_t>(content);
   return end ? sum == s.content_length : sum <= s.content_length;
 }
@@ -128,21 +132,22 @@ bool session::content_fits(const stream& s, std::size_t content, bool end) {
 // `length` counts against the windows, `content` is what of it is not padding.
 void session::handle_data_frame(std::uint8_t flags, std::uint32_t id, std::size_t length, std::size_t content) {
   if (id == 0) return fail(code::protocol_error, "DATA on stream 0");
-  if (is_idle(id)) return fail(code::protocol_error, "DATA on an idle stream");
+  if (core::defended("H16d") && is_idle(id)) return fail(code::protocol_error, "DATA on an idle stream");
   count_connection(length);
   if (failed_) return;
   auto* s = find(id);
   if (!s) {
     const auto why = closed_->of(id);
-    if (why == closed_ids::state::ended || why == closed_ids::state::skipped) return fail(code::stream_closed, "DATA on a closed stream");
+    if (core::defended("H16e") && (why == closed_ids::state::ended || why == closed_ids::state::skipped))
+      return fail(code::stream_closed, "DATA on a closed stream");
   }
-  if (s && s->remote_ended) {
+  if (core::defended("H16e") && s && s->remote_ended) {
     stream_error(id, s, code::stream_closed);
     s = nullptr;
   }
   if (s) {
     s->receive_window -= static_cast<std::int64_t>(length);
-    if (s->receive_window < 0) {
+    if (core::defended("H14c") && s->receive_window < 0) {
       stream_error(id, s, code::flow_control_error);
       s = nullptr;
     }
@@ -151,7 +156,7 @@ void session::handle_data_frame(std::uint8_t flags, std::uint32_t id, std::size_
   // A frame that brings nothing costs its sender nothing (attacks H08).
   if (content || data_ends_)
     empty_data_ = 0;
-  else if (role_ == side::server && ++empty_data_ > limits_.empty_data)
+  else if (role_ == side::server && core::defended("H08") && ++empty_data_ > limits_.empty_data)
     return exceed(limit::empty_data, "too many empty DATA frames");
   if (s && !content_fits(*s, content, data_ends_)) {
     stream_error(id, s, code::protocol_error);
@@ -164,7 +169,7 @@ void session::handle_data_frame(std::uint8_t flags, std::uint32_t id, std::size_
 
 void session::handle_padded_data(std::uint8_t flags, std::uint32_t id, core::bytes payload) {
   if (payload.empty()) return fail(code::frame_size_error, "DATA too short");
-  if (get8(payload, 0) >= payload.size()) return fail(code::protocol_error, "padding as long as the frame");
+  if (core::defended("H24c") && get8(payload, 0) >= payload.size()) return fail(code::protocol_error, "padding as long as the frame");
   const auto padding = std::size_t{get8(payload, 0)} + 1;
   handle_data_frame(flags, id, payload.size(), payload.size() - padding);
   if (failed_) return;
@@ -193,7 +198,7 @@ void session::data_payload(core::bytes payload, bool last) {
 // RFC 9113 8.1.1: a body shorter than announced is malformed, and its end is not passed on.
 bool session::take_end(stream& s) {
   s.remote_ended = true;
-  if (s.content_length < 0 || s.content_received == s.content_length) return true;
+  if (!core::defended("H21a") || s.content_length < 0 || s.content_received == s.content_length) return true;
   stream_error(s.id, &s, code::protocol_error);
   return false;
 }
@@ -210,7 +215,7 @@ void session::handle_headers(std::uint8_t flags, std::uint32_t id, core::bytes p
   }
   if (flags & priority_flag) {
     if (payload.size() < 5) return fail(code::frame_size_error, "HEADERS too short");
-    if ((get32(payload, 0) & id_mask) == id) return fail(code::protocol_error, "a stream that depends on itself");
+    if (core::defended("H07b") && (get32(payload, 0) & id_mask) == id) return fail(code::protocol_error, "a stream that depends on itself");
     payload = payload.subspan(5);
   }
   if (padding > payload.size()) return fail(code::protocol_error, "padding longer than the frame");
@@ -228,8 +233,10 @@ void session::handle_headers(std::uint8_t flags, std::uint32_t id, core::bytes p
 void session::handle_continuation(std::uint8_t flags, std::uint32_t, core::bytes payload) {
   if (!block_id_) return fail(code::protocol_error, "CONTINUATION without HEADERS");
   // Empty ones count: a flood of them costs a peer nothing (attacks H03).
-  if (++block_continuations_ > limits_.continuations) return exceed(limit::continuations, "too many CONTINUATION frames");
-  if (block_.size() + payload.size() > limits_.header_block_bytes) return exceed(limit::header_block, "header block too large");
+  if (core::defended("H03a") && ++block_continuations_ > limits_.continuations)
+    return exceed(limit::continuations, "too many CONTINUATION frames");
+  if (core::defended("H03b") && block_.size() + payload.size() > limits_.header_block_bytes)
+    return exceed(limit::header_block, "header block too large");
   block_.insert(block_.end(), payload.begin(), payload.end());
   if (!(flags & end_headers)) return;
   const auto whole = std::move(block_);
@@ -250,15 +257,15 @@ void session::handle_priority(std::uint32_t id, core::bytes payload) {
   // Deprecated by RFC 9113 5.3.2; its form is still checked.
   if (id == 0) return fail(code::protocol_error, "PRIORITY on stream 0");
   if (payload.size() != 5) return fail(code::frame_size_error, "PRIORITY of a wrong length");
-  if ((get32(payload, 0) & id_mask) == id) return fail(code::protocol_error, "a stream that depends on itself");
-  if (role_ == side::server && ++priorities_ > limits_.priorities + 2 * streams_opened_)
+  if (core::defended("H07b") && (get32(payload, 0) & id_mask) == id) return fail(code::protocol_error, "a stream that depends on itself");
+  if (role_ == side::server && core::defended("H07a") && ++priorities_ > limits_.priorities + 2 * streams_opened_)
     exceed(limit::priorities, "too many PRIORITY frames");
 }
 
 void session::handle_rst(std::uint32_t id, core::bytes payload) {
   if (id == 0) return fail(code::protocol_error, "RST_STREAM on stream 0");
   if (payload.size() != 4) return fail(code::frame_size_error, "RST_STREAM of a wrong length");
-  if (is_idle(id)) return fail(code::protocol_error, "RST_STREAM on an idle stream");
+  if (core::defended("H16d") && is_idle(id)) return fail(code::protocol_error, "RST_STREAM on an idle stream");
   auto* s = find(id);
   if (!s) return;
   // Rapid reset (CVE-2023-44487): a budget for streams that did not live a second.
@@ -266,7 +273,7 @@ void session::handle_rst(std::uint32_t id, core::bytes payload) {
   const auto why = static_cast<code>(get32(payload, 0));
   if (s->owner) events_.closed(*s, why, true);
   remove(*s);
-  if (role_ == side::server && young && !resets_.take(now_)) on_reset_budget_spent();
+  if (role_ == side::server && young && core::defended("H01a") && !resets_.take(now_)) on_reset_budget_spent();
 }
 
 void session::handle_settings(std::uint8_t flags, std::uint32_t id, core::bytes payload) {
@@ -280,7 +287,8 @@ void session::handle_settings(std::uint8_t flags, std::uint32_t id, core::bytes 
   if (payload.size() % 6) return fail(code::frame_size_error, "SETTINGS of a wrong length");
   settings_seen_ = true;
   // Each costs an acknowledgement, and a change of the window a walk over the streams (attacks H04).
-  if (payload.size() / 6 > limits_.settings_entries || !settings_.take(now_)) return exceed(limit::settings, "too many SETTINGS");
+  if ((core::defended("H04b") && payload.size() / 6 > limits_.settings_entries) || (core::defended("H04a") && !settings_.take(now_)))
+    return exceed(limit::settings, "too many SETTINGS");
   for (std::size_t at = 0; at < payload.size() && !failed_; at += 6) handle_setting(get16(payload, at), get32(payload, at + 2));
   if (failed_) return;
   frame(0, settings_frame, ack, 0);
@@ -295,7 +303,7 @@ void session::handle_setting(std::uint16_t id, std::uint32_t value) {  // RFC 91
       return;
     case max_concurrent_streams: peer_max_streams_ = value; return;
     case initial_window_size:
-      if (value > window_max) return fail(code::flow_control_error, "SETTINGS_INITIAL_WINDOW_SIZE");
+      if (core::defended("H14b") && value > window_max) return fail(code::flow_control_error, "SETTINGS_INITIAL_WINDOW_SIZE");
       return change_initial_window(value);
     case max_frame_size:
       if (value < frame_max_bytes || value > 0xffffff) fail(code::protocol_error, "SETTINGS_MAX_FRAME_SIZE");
@@ -309,7 +317,7 @@ void session::change_initial_window(std::uint32_t value) {
   peer_initial_window_ = value;
   for_each_stream([this, change](stream& s) {
     s.send_window += change;  // may become negative (RFC 9113 6.9.2)
-    if (s.send_window > window_max)
+    if (core::defended("H14b") && s.send_window > window_max)
       fail(code::flow_control_error, "SETTINGS_INITIAL_WINDOW_SIZE");
     else if (s.send_window > 0 && s.waiting)
       queue(s);
@@ -326,7 +334,8 @@ void session::handle_ping(std::uint8_t flags, std::uint32_t id, core::bytes payl
     events_.ping_answered();
     return;
   }
-  if (!pings_.take(now_)) return exceed(limit::pings, "too_many_pings");  // passage 5; the words that grpc clients know
+  if (core::defended("H05") && !pings_.take(now_))
+    return exceed(limit::pings, "too_many_pings");  // passage 5; the words that grpc clients know
   write_ping(opaque, true);
 }
 
@@ -334,20 +343,21 @@ void session::handle_window_update(std::uint32_t id, core::bytes payload) {
   if (payload.size() != 4) return fail(code::frame_size_error, "WINDOW_UPDATE of a wrong length");
   const std::int64_t more = get32(payload, 0) & id_mask;
   // What a client may have reason to send grows with what we sent (attacks H09).
-  if (role_ == side::server && ++window_updates_ > limits_.window_updates + 2 * (streams_opened_ + 10 * data_sent_))
+  if (role_ == side::server && core::defended("H09") &&
+      ++window_updates_ > limits_.window_updates + 2 * (streams_opened_ + 10 * data_sent_))
     return exceed(limit::window_updates, "too many WINDOW_UPDATE frames");
   if (id == 0) {
-    if (more == 0) return fail(code::protocol_error, "WINDOW_UPDATE of 0");
+    if (core::defended("H14a") && more == 0) return fail(code::protocol_error, "WINDOW_UPDATE of 0");
     connection_send_window_ += more;
-    if (connection_send_window_ > window_max) fail(code::flow_control_error, "WINDOW_UPDATE over 2^31-1");
+    if (core::defended("H14b") && connection_send_window_ > window_max) fail(code::flow_control_error, "WINDOW_UPDATE over 2^31-1");
     return;
   }
-  if (is_idle(id)) return fail(code::protocol_error, "WINDOW_UPDATE on an idle stream");
+  if (core::defended("H16d") && is_idle(id)) return fail(code::protocol_error, "WINDOW_UPDATE on an idle stream");
   auto* s = find(id);
   if (!s) return;  // late
-  if (more == 0) return stream_error(id, s, code::protocol_error);
+  if (core::defended("H14a") && more == 0) return stream_error(id, s, code::protocol_error);
   s->send_window += more;
-  if (s->send_window > window_max) return stream_error(id, s, code::flow_control_error);
+  if (core::defended("H14b") && s->send_window > window_max) return stream_error(id, s, code::flow_control_error);
   if (s->waiting && s->send_window > 0) queue(*s);
 }
 

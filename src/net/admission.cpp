@@ -1,5 +1,6 @@
 #include <sallyport/net/listener.hpp>
 
+#include <sallyport/core/defence.hpp>
 #include <sallyport/core/expect.hpp>
 
 #include <utility>
@@ -10,13 +11,14 @@ admission::answer admission::enter(const std::shared_ptr<admission>& self, const
   auto source = peer.source_prefix();
   const std::scoped_lock lock(self->mutex_);
   const auto& limits = self->limits_;
-  if (self->total_.connections >= limits.connections) return {verdict::too_many_connections, {}};
-  if (handshake && self->total_.handshakes >= limits.handshakes) return {verdict::too_many_handshakes, {}};
+  if (core::defended("O14a") && self->total_.connections >= limits.connections) return {verdict::too_many_connections, {}};
+  if (core::defended("O14c") && handshake && self->total_.handshakes >= limits.handshakes) return {verdict::too_many_handshakes, {}};
   // Entered only once admitted, so that the map holds no more entries than there are connections.
   const auto known = self->sources_.find(source);
   const counts of_source = known == self->sources_.end() ? counts{} : known->second;
-  if (of_source.connections >= limits.connections_per_source) return {verdict::too_many_from_source, {}};
-  if (handshake && of_source.handshakes >= limits.handshakes_per_source) return {verdict::too_many_handshakes_from_source, {}};
+  if (core::defended("O14b") && of_source.connections >= limits.connections_per_source) return {verdict::too_many_from_source, {}};
+  if (core::defended("O14c") && handshake && of_source.handshakes >= limits.handshakes_per_source)
+    return {verdict::too_many_handshakes_from_source, {}};
 
   for (auto* count : {&self->total_, &self->sources_[source]}) {
     ++count->connections;
@@ -39,7 +41,7 @@ void admission::leave(const std::string& source, bool connection, bool handshake
   const auto at = sources_.find(source);
   SALLYPORT_EXPECT(at != sources_.end());
   for (auto* count : {&total_, &at->second}) {
-    if (connection) --count->connections;
+    if (connection && core::defended("O14d")) --count->connections;
     if (handshake) --count->handshakes;
   }
   if (at->second.connections == 0) sources_.erase(at);

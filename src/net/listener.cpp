@@ -1,5 +1,6 @@
 #include <sallyport/net/listener.hpp>
 
+#include <sallyport/core/defence.hpp>
 #include <sallyport/net/names.hpp>
 
 #include "socket_options.hpp"
@@ -118,7 +119,7 @@ core::task<void> listener::run(std::function<void(accepted)> take, std::function
     // accept(2): no descriptor or memory left, or an error of the network that concerned this connection only. Trying again at once would
     // spin while the connection still waits in the queue.
     log_.warning("accept_paused", {{"listener", name_}, {"reason", ec.message()}, {"pause_ms", pause.count()}});
-    pause_.expires_after(pause);
+    pause_.expires_after(core::defended("O04") ? pause : 1ms);
     pause = std::min(pause * 2, pause_max);
     auto [cancelled] = co_await pause_.async_wait(core::await);
     if (cancelled) co_return;

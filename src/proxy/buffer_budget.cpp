@@ -3,6 +3,8 @@
 #include "connection.hpp"
 #include "exchange.hpp"
 
+#include <sallyport/core/defence.hpp>
+
 #include <algorithm>
 #include <unordered_map>
 
@@ -89,13 +91,13 @@ void buffer_budget::look(const std::unordered_set<connection*>& connections) {
   if (used <= most) return;
   auto all = holders(connections);
   for (auto& h : all) {
-    if (h.held <= most) continue;
+    if (!core::defended("O05a") || h.held <= most) continue;
     refused_.insert(h.name);
     end_some(h, most, false);
   }
   for (auto& h : all)
-    if (is_over(9)) end_some(h, 0, true);
-  if (used <= bytes_ / 4 * 3) return;
+    if (core::defended("O05c") && is_over(9)) end_some(h, 0, true);
+  if (!core::defended("O05b") || used <= bytes_ / 4 * 3) return;
   const auto share = std::min(most, bytes_ / std::max<std::size_t>(all.size(), 1));
   for (const auto& h : all)
     if (h.held > share) refused_.insert(h.name);

@@ -1,6 +1,7 @@
 #include "connection.hpp"
 
 #include <sallyport/core/deadline.hpp>
+#include <sallyport/core/defence.hpp>
 #include <sallyport/net/plain_stream.hpp>
 
 namespace sallyport::proxy {
@@ -167,7 +168,7 @@ void connection::received(core::bytes in) {
   const auto first = std::move(opening_);
   if (kind == opening::http2)
     speak(speak_http2(*this), first);
-  else if (kind == opening::http1)
+  else if (kind == opening::http1 || (kind == opening::proxy_header && !core::defended("O20")))
     speak(speak_http1(*this), first);
   else
     wrong_protocol(kind);
@@ -211,7 +212,7 @@ void connection::output_drained() {
   if (!closing_ || std::exchange(goodbye_said_, true)) return;
   linger_until_ = core::clock::now() + linger_time;
   // Half an answer must not end as a whole one does.
-  if (talk_ && talk_->cut()) {
+  if (core::defended("O08b") && talk_ && talk_->cut()) {
     stream_->reset();
     return abort();
   }
@@ -256,7 +257,7 @@ void connection::shed_unowned() {
 }
 
 void connection::begin_drain() {
-  if (!talk_) return abort();
+  if (!talk_ || !core::defended("O12a")) return abort();
   talk_->begin_drain();
   mark();
 }
@@ -274,7 +275,7 @@ void connection::sweep(core::clock::time_point now) {
   }
   if (!pump_) return;  // the handshake has its own deadline
   const auto& within = around_.within;
-  if (pump_->blocked() && now - pump_->last_progress(now) >= within.write_stall) {
+  if (core::defended("H06b") && pump_->blocked() && now - pump_->last_progress(now) >= within.write_stall) {
     cause_ = "write_stalled";
     around_.log.info("connection_failed", {{"reason", "write stalled"}, {"peer", peer_.text()}, {"listener", door_.settings.address.name}});
     if (talk_) talk_->end_exchanges();
@@ -282,7 +283,7 @@ void connection::sweep(core::clock::time_point now) {
   }
   if (closing_) return;  // the last bytes have the time that they need, as long as they move
   if (!talk_) {
-    if (now - accepted_ >= within.first_request) abort();
+    if (core::defended("H25d") && now - accepted_ >= within.first_request) abort();
     return;
   }
   talk_->sweep(now);

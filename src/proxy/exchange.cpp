@@ -6,6 +6,7 @@
 #include "local_call.hpp"
 #include "request_rules.hpp"
 
+#include <sallyport/core/defence.hpp>
 #include <sallyport/core/expect.hpp>
 #include <sallyport/milvus/rest.hpp>
 
@@ -206,7 +207,8 @@ void exchange::request_data(core::bytes payload, bool end) {
     return;
   }
   const auto taken = up_->send(payload, end);
-  if (taken && to_) to_->credit(down_, taken);
+  const auto back = core::defended("O10a") ? taken : payload.size();
+  if (back && to_) to_->credit(down_, back);
 }
 
 void exchange::request_taken(std::size_t bytes) {
@@ -265,7 +267,8 @@ void exchange::response_data(core::bytes payload, bool end) {
   }
   const auto taken = to_->send_data(down_, payload, false);
   on_->mark();
-  if (taken) up_->credit(taken);
+  const auto back = core::defended("H13a") ? taken : payload.size();
+  if (back) up_->credit(back);
 }
 
 // REST has no use for trailers (passage 19).
@@ -361,7 +364,7 @@ void exchange::log_refusal(const refusal& why) const {
 // ---- clocks and memory
 
 void exchange::sweep(core::clock::time_point now) {
-  if (give_up_at_ != core::clock::time_point{} && now >= give_up_at_) end_with(refusal_of(broken_off::deadline_passed));
+  if (core::defended("O07c") && give_up_at_ != core::clock::time_point{} && now >= give_up_at_) end_with(refusal_of(broken_off::deadline_passed));
 }
 
 std::string_view exchange::holder() const { return permit_ && !permit_->user_name().empty() ? permit_->user_name() : on_->source(); }

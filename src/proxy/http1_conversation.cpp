@@ -3,6 +3,8 @@
 #include "connection.hpp"
 #include "exchange.hpp"
 
+#include <sallyport/core/defence.hpp>
+
 #include <algorithm>
 
 namespace sallyport::proxy {
@@ -56,7 +58,7 @@ void http1_conversation::request_broken() {
 // The rest of a request will not come; a whole one may still be answered (RFC 9112 9.6).
 void http1_conversation::client_ended() {
   client_ended_ = true;
-  if (!request_whole_) give_up("client_closed");
+  if (!core::defended("O11") || !request_whole_) give_up("client_closed");
 }
 
 // ---- answers
@@ -99,13 +101,14 @@ void http1_conversation::end_drain() {
 void http1_conversation::sweep(core::clock::time_point now) {
   const auto& within = on_.around().within;
   if (session_.closing()) return;
-  if (session_.head_began() != core::clock::time_point{} && now - session_.head_began() >= within.http1_head)
+  if (core::defended("P14a") && session_.head_began() != core::clock::time_point{} && now - session_.head_began() >= within.http1_head)
     return give_up("head_timed_out");
-  if (pace_.is_too_slow(!request_whole_ && session_.wants_input() && !session_.expects_continue(), now)) return give_up("body_too_slow");
+  const bool due = !request_whole_ && session_.wants_input() && !session_.expects_continue();
+  if (core::defended("P14b") && pace_.is_too_slow(due, now)) return give_up("body_too_slow");
   if (exchange_) exchange_->sweep(now);
   // A client that still takes its answer is not idle.
   if (session_.answering() || exchange_ || session_.has_output() || on_.writing()) idle_since_ = now;
-  if (now - std::max(idle_since_, session_.idle_since()) >= within.http1_idle) cause_ = "idle";
+  if (core::defended("P14c") && now - std::max(idle_since_, session_.idle_since()) >= within.http1_idle) cause_ = "idle";
 }
 
 }  // namespace sallyport::proxy

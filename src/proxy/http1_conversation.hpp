@@ -5,6 +5,7 @@
 #include "context.hpp"
 #include "conversation.hpp"
 
+#include <sallyport/core/defence.hpp>
 #include <sallyport/http1/session.hpp>
 
 namespace sallyport::proxy {
@@ -39,7 +40,7 @@ class http1_conversation final : public conversation, private http1::server_even
   void stop_request(handle, bool) override {}  // the session closes, or drops what is left of it
   bool refuse_unprocessed(handle) override { return false; }
   void break_off(handle) override { session_.abort_response(); }
-  void close_after() override { close_after_ = true; }
+  void close_after() override { close_after_ = core::defended("P10b"); }
   void permitted() override {}
   bool expects_continue() const override { return session_.expects_continue(); }
   bool takes_trailers() const override { return false; }

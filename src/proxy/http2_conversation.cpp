@@ -3,6 +3,8 @@
 #include "connection.hpp"
 #include "exchange.hpp"
 
+#include <sallyport/core/defence.hpp>
+
 namespace sallyport::proxy {
 namespace {
 
@@ -141,7 +143,7 @@ void http2_conversation::sweep_requests(core::clock::time_point now) {
     if (!s.remote_ended && s.receive_window > 0 && exchange_of(s)->inside_message()) due = true;
     exchange_of(s)->sweep(now);
   });
-  if (!pace_.is_too_slow(due, now)) return;
+  if (!core::defended("P14d") || !pace_.is_too_slow(due, now)) return;
   session_.for_each_stream([](http2::stream& s) {
     if (s.owner && !s.remote_ended && exchange_of(s)->inside_message()) exchange_of(s)->end_with(refusal_of(broken_off::body_too_slow));
   });
@@ -154,12 +156,12 @@ void http2_conversation::sweep(core::clock::time_point now) {
   if (session_.open_streams()) last_stream_ = now;
   if (session_.shutdown_announced() && now - drain_began_ >= goaway_round_trip) session_.finish_shutdown();
   if (session_.failed()) return;
-  if (!session_.settings_acknowledged() && now - began_ >= settings_wait) {
+  if (core::defended("H25a") && !session_.settings_acknowledged() && now - began_ >= settings_wait) {
     on_.around().counts.count(telemetry::http2_limit::settings_timeout);
     end(http2::code::settings_timeout, "SETTINGS not acknowledged", "settings_timeout");
-  } else if (!requested_ && now - began_ >= within.first_request) {
+  } else if (core::defended("H25b") && !requested_ && now - began_ >= within.first_request) {
     end(http2::code::no_error, "no request", "no_request");
-  } else if (now - std::max(last_stream_, session_.last_frame()) >= within.idle) {
+  } else if (core::defended("H25c") && now - std::max(last_stream_, session_.last_frame()) >= within.idle) {
     end(http2::code::no_error, "idle", "idle");
   }
 }

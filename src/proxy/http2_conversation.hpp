@@ -5,6 +5,8 @@
 #include "context.hpp"
 #include "conversation.hpp"
 
+#include <sallyport/core/defence.hpp>
+
 namespace sallyport::proxy {
 
 class http2_conversation final : public conversation, private http2::server_events {
@@ -13,7 +15,9 @@ class http2_conversation final : public conversation, private http2::server_even
 
   void receive(core::bytes in, core::clock::time_point now) override;
   void client_ended() override;
-  bool wants_input(bool blocked) const override { return !blocked || !session_.control_is_high(); }  // passage 21
+  bool wants_input(bool blocked) const override {  // passage 21
+    return !core::defended("H06a") || !blocked || !session_.control_is_high();
+  }
   core::bytes output() override { return session_.output(); }
   void output_taken() override { session_.output_taken(); }
   bool has_output() const override { return session_.has_output(); }

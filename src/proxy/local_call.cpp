@@ -2,6 +2,7 @@
 
 #include "refusal.hpp"
 
+#include <sallyport/core/defence.hpp>
 #include <sallyport/milvus/rest.hpp>
 
 #include <boost/asio/post.hpp>
@@ -33,7 +34,7 @@ local_call::~local_call() { wipe(body_); }
 
 std::size_t local_call::send(core::bytes payload, bool end) {
   const auto self = shared_from_this();
-  if (body_.size() + payload.size() > message_max_bytes) {
+  if (core::defended("H26a") && body_.size() + payload.size() > message_max_bytes) {
     milvus::reply too_large;
     too_large.grpc_status = static_cast<std::uint32_t>(grpc_code::resource_exhausted);
     too_large.grpc_message = "message larger than " + std::to_string(message_max_bytes) + " bytes";

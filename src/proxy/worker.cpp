@@ -5,6 +5,7 @@
 #include "exchange.hpp"
 #include "health_call.hpp"
 
+#include <sallyport/core/defence.hpp>
 #include <sallyport/upstream/balancer.hpp>
 
 #include <sallyport/core/expect.hpp>
@@ -124,7 +125,7 @@ void worker::impl::sweep_once(core::clock::time_point now) {
     if (p) p->sweep(now);
   if (!draining) return;
   if (connections.empty()) finished = true;
-  if (now < drain_until) return;
+  if (now < drain_until || !core::defended("O12b")) return;
   if (!std::exchange(refused, true)) {
     for (auto* c : connections) c->end_drain();
   } else if (now >= drain_until + last_words) {

@@ -3,6 +3,8 @@
 #include "budget.hpp"
 #include "line.hpp"
 
+#include <sallyport/core/defence.hpp>
+
 #include <fcntl.h>
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
@@ -54,7 +56,7 @@ class descriptor_sink final : public spdlog::sinks::base_sink<std::mutex> {
 
 // -1 when it cannot be opened. O_NONBLOCK is for a FIFO that nobody reads: opening it would wait for ever, writing to it too.
 int open_for_appending(const std::string& path) {
-  return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
+  return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | (core::defended("O13") ? O_NONBLOCK : 0), 0640);
 }
 
 std::shared_ptr<descriptor_sink> make_sink(const std::string& path, std::string& fault) {

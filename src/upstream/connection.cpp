@@ -1,5 +1,6 @@
 #include "connection.hpp"
 
+#include <sallyport/core/defence.hpp>
 #include <sallyport/core/expect.hpp>
 
 namespace sallyport::upstream {
@@ -63,7 +64,7 @@ void connection::received(core::bytes in) {
 
 // EOF and GOAWAY are read before anything is written (passage 14): a request on an idle connection that the backend has closed would be
 // lost.
-bool connection::reads_first() { return !ended_ && idle() && stream_->has_input(); }
+bool connection::reads_first() { return core::defended("O09b") && !ended_ && idle() && stream_->has_input(); }
 
 bool connection::has_room() { return !suspect_ && !retired_ && !ended_ && session_.capacity() > 0 && !reads_first(); }
 
@@ -125,7 +126,7 @@ void connection::response_trailers(http2::stream& on, const http2::response_head
 
 void connection::data(http2::stream& on, core::bytes payload, bool end) {
   answered_since_ping_ = true;
-  if (!on.head_received) {
+  if (core::defended("H27g") && !on.head_received) {
     // DATA before a head is malformed (RFC 9113 8.1).
     auto& request = detach(on);
     session_.cancel(on);
@@ -146,7 +147,8 @@ void connection::closed(http2::stream& on, http2::code why, bool by_peer) {
 
 // A backend that has begun to answer has looked at it, whatever it says now.
 void connection::unprocessed(http2::stream& on) {
-  failed(on, on.head_received || on.informational > 0 ? failure::broken : failure::unprocessed);
+  const bool has_looked = on.head_received || on.informational > 0;
+  failed(on, core::defended("O09d") && has_looked ? failure::broken : failure::unprocessed);
 }
 
 void connection::going_away(http2::code why) {
@@ -206,7 +208,8 @@ void connection::sweep(core::clock::time_point now) {
   if (now >= retire_at_) retired_ = true;
   if (idle() && (leaving() || now - last_busy_ >= home_.settings_.idle)) return abort();
   if (session_.ping_outstanding()) {
-    if (now - ping_sent_ >= ping_wait && !std::exchange(suspect_, true)) home_.failing(telemetry::ejection::ping_unanswered);
+    if (core::defended("O07a") && now - ping_sent_ >= ping_wait && !std::exchange(suspect_, true))
+      home_.failing(telemetry::ejection::ping_unanswered);
     return;
   }
   if (idle() || !answered_since_ping_ || now - last_received_ < silence_before_ping) return;

@@ -1,5 +1,6 @@
 #include "dial.hpp"
 
+#include <sallyport/core/defence.hpp>
 #include <sallyport/net/plain_stream.hpp>
 #include <sallyport/upstream/resolver.hpp>
 
@@ -61,7 +62,7 @@ void reconnect_pause::failed() {
   if (pause > most) pause = most;
   ++failures_;
   std::uniform_real_distribution<double> spread(0.5, 1.0);
-  until_ = core::clock::now() + std::chrono::duration_cast<core::clock::duration>(pause * spread(jitter_));
+  if (core::defended("O06a")) until_ = core::clock::now() + std::chrono::duration_cast<core::clock::duration>(pause * spread(jitter_));
 }
 
 }  // namespace sallyport::upstream

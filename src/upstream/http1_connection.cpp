@@ -1,5 +1,6 @@
 #include "http1_connection.hpp"
 
+#include <sallyport/core/defence.hpp>
 #include <sallyport/core/expect.hpp>
 
 namespace sallyport::upstream {
@@ -183,7 +184,7 @@ void http1_connection::abort() noexcept {
 }
 
 void http1_connection::sweep(core::clock::time_point now) {
-  if (request_ && !head_seen_ && now - asked_ >= home_.settings_.rest_head) {
+  if (core::defended("O07b") && request_ && !head_seen_ && now - asked_ >= home_.settings_.rest_head) {
     home_.fail(*std::exchange(request_, nullptr), failure::timed_out);
     return cut();
   }

@@ -3,6 +3,7 @@
 #include "connection.hpp"
 
 #include <sallyport/core/deadline.hpp>
+#include <sallyport/core/defence.hpp>
 #include <sallyport/core/expect.hpp>
 
 #include <algorithm>
@@ -108,7 +109,8 @@ core::task<void> pool::connect() {
     co_return;
   }
   auto attempt = dial(where().addresses);
-  auto made = co_await core::with_deadline(std::move(attempt), settings_.connect);
+  const auto limit = core::defended("O06b") ? settings_.connect : std::chrono::hours(1);
+  auto made = co_await core::with_deadline(std::move(attempt), limit);
   connecting_ = false;
   if (stopped_ || retired_) co_return;
   if (!made) {
@@ -139,7 +141,8 @@ void pool::connect_failed(core::error_code why) {
 
 // False: it is not sent again.
 bool pool::send_again(pooled_exchange& request, std::uint64_t refused_by) {
-  if (stopped_ || request.which != pooled_exchange::sending::first || !request.kept.held()) return false;
+  if (stopped_ || !request.kept.held()) return false;
+  if (core::defended("O09c") && request.which != pooled_exchange::sending::first) return false;
   request.which = pooled_exchange::sending::second;
   request.silent_ = request.told_;
   request.since = core::clock::now();

@@ -144,7 +144,7 @@ BOOST_AUTO_TEST_CASE(p10_four_requests_in_one_segment_each_have_their_own_author
     std::string text;
     for (int i = 1; i <= 4; ++i) {
       // None is told before the answer to the one before it is whole.
-      BOOST_TEST(r.events() == told(i));
+      BOOST_REQUIRE(r.events() == told(i));
       r.resume();
       BOOST_TEST(r.events() == "");
       r.head({{":status", "200"}, {"x", std::to_string(i)}}, true);

@@ -68,6 +68,7 @@ BOOST_AUTO_TEST_CASE(what_is_malformed_is_said_to_be) {
       {"a table over the 4,096 that we allow", table_size(4097)},
       {"a table of 2^32 - 1", table_size(0xffffffff)},
       {"a table's size after a field", literal("a", "1") + table_size(10)},
+      {"a table's size after a field, where a name's index could be", literal("a", "1") + table_size(10) + spelt("v")},
       {"Huffman with EOS", std::string("\x41\x84\xff\xff\xff\xff")},
       {"Huffman padded with zeros", std::string("\x41\x81\x00", 3)},
       {"Huffman padded by more than seven bits", std::string("\x41\x83\x1f\xff\xff")},

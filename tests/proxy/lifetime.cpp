@@ -52,8 +52,8 @@ BOOST_AUTO_TEST_CASE(tls_and_nonsense_on_a_plaintext_port_are_closed_with_a_reas
   for (const auto& [bytes, reason] : table) {
     support::wire socket(support::wire::dial(on.port()));
     socket.write(bytes);
-    BOOST_TEST(socket.read_all().empty());
-    BOOST_TEST(on.log_has(reason));
+    BOOST_TEST(socket.read_all(5s).empty());
+    BOOST_REQUIRE(on.log_has(reason, 5s));
   }
   BOOST_TEST(on.backend.saw_nothing());
 }
@@ -290,7 +290,7 @@ BOOST_AUTO_TEST_CASE(a_drain_that_takes_too_long_refuses_what_is_open_and_ends) 
   BOOST_REQUIRE(on.backend.until_count(1));
   on.drain();
   const auto& got = client.finish(id, 5s);
-  BOOST_TEST(got.status() == "14");
+  BOOST_REQUIRE(got.status() == "14");
   BOOST_TEST(got.message() == "shutting down");
   BOOST_TEST(on.backend.until([](const auto& all) { return all[0].reset.has_value(); }));
   BOOST_TEST(client.closed_by_peer(5s));

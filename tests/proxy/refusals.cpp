@@ -191,7 +191,7 @@ BOOST_AUTO_TEST_CASE(the_third_oversize_head_within_a_minute_ends_the_connection
   passage on;
   auto client = on.client();
   for (int i = 0; i < 3; ++i) client.open(request(path_of("Echo"), root, {{"x-large", std::string(17'000, 'x')}}), true);
-  BOOST_TEST(client.closed_by_peer());
+  BOOST_TEST(client.closed_by_peer(5s));
   BOOST_REQUIRE_EQUAL(client.farewells().size(), 1U);
   BOOST_TEST(client.farewells()[0].code == h2::enhance_your_calm);
   BOOST_TEST(on.backend.saw_nothing());
@@ -237,7 +237,7 @@ BOOST_AUTO_TEST_CASE(a_credential_in_trailers_is_reset_and_not_passed) {
   const auto id = client.open(request(path_of("Echo")), false);
   BOOST_REQUIRE(on.backend.until_count(1));
   client.raw(h2::make_head(id, {{"authorization", root}}, true));
-  BOOST_TEST((client.finish(id).reset == h2::protocol_error));
+  BOOST_REQUIRE((client.finish(id).reset == h2::protocol_error));
   BOOST_REQUIRE(on.backend.until_reset());
   BOOST_TEST(*on.backend.last().reset == h2::cancel);
   BOOST_TEST(!on.backend.last().ended);
@@ -250,7 +250,7 @@ BOOST_AUTO_TEST_CASE(a_body_that_is_not_as_long_as_announced_never_ends_cleanly_
     const auto id = client.open(request(path_of("Echo"), root, {{"content-length", std::to_string(announced)}}), false);
     BOOST_REQUIRE(on.backend.until_count(1));
     client.data(id, message("12345"), true);
-    BOOST_TEST((client.finish(id).reset == h2::protocol_error));
+    BOOST_REQUIRE((client.finish(id).reset == h2::protocol_error));
     BOOST_REQUIRE(on.backend.until_reset());
     BOOST_TEST(*on.backend.last().reset == h2::cancel);
     BOOST_TEST(!on.backend.last().ended);

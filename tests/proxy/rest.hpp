@@ -31,7 +31,7 @@ struct rest_passage {
 
 enum class spoken { http1, http2 };
 inline std::ostream& operator<<(std::ostream& out, spoken by) { return out << (by == spoken::http1 ? "HTTP/1.1" : "HTTP/2"); }
-constexpr std::array both{spoken::http1, spoken::http2};
+inline constexpr std::array both{spoken::http1, spoken::http2};
 
 struct question {
   std::string method = "POST", path;

@@ -301,6 +301,56 @@ BOOST_FIXTURE_TEST_CASE(one_ping_asks_a_silent_backend_and_no_second_until_it_ha
   who.cancel();
 }
 
+BOOST_FIXTURE_TEST_CASE(a_backend_that_answers_no_ping_gets_no_new_request, room) {
+  // The kernel takes its connections, and nobody is behind them.
+  const int deaf = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  sockaddr_in where{};
+  where.sin_family = AF_INET;
+  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof where;
+  BOOST_REQUIRE(::bind(deaf, reinterpret_cast<const sockaddr*>(&where), size) == 0);
+  BOOST_REQUIRE(::listen(deaf, 8) == 0);
+  ::getsockname(deaf, reinterpret_cast<sockaddr*>(&where), &size);
+  chosen.endpoints = {{"127.0.0.1", ntohs(where.sin_port)}};
+  at.emplace(surroundings{io.get_executor(), tasks, turn, bench, buffers, scratch, log, counts}, chosen);
+  std::vector<int> accepted;
+  const auto connected = [&](core::clock::duration limit) {
+    return until(
+        [&] {
+          const int one = ::accept4(deaf, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+          if (one >= 0) accepted.push_back(one);
+          return one >= 0;
+        },
+        limit);
+  };
+  {
+    told first, second;
+    BOOST_REQUIRE(open(first, "Echo"));
+    BOOST_REQUIRE(connected(10s));
+    BOOST_REQUIRE(until([&] {
+      char some[64];
+      return ::recv(accepted[0], some, sizeof some, 0) > 0;
+    }));
+    sweep_in(11s);
+    sweep_in(17s);
+    BOOST_REQUIRE(open(second, "Echo"));
+    BOOST_TEST(connected(2s));
+  }
+  for (const int a : accepted) ::close(a);
+  ::close(deaf);
+}
+
+BOOST_FIXTURE_TEST_CASE(an_end_that_has_come_is_read_before_a_request_is_written, room) {
+  told first, second;
+  BOOST_REQUIRE(open(first, "Echo"));
+  BOOST_REQUIRE(until([&] { return first.over(); }));
+  backend.hang_up();  // and the loop has not turned since
+  BOOST_REQUIRE(open(second, "Echo"));
+  BOOST_REQUIRE(until([&] { return second.over(); }));
+  BOOST_TEST(second.ended);
+  BOOST_TEST(backend.requests().size() == 2U);
+}
+
 BOOST_FIXTURE_TEST_CASE(after_stop_nothing_is_taken, room) {
   told who, late;
   BOOST_REQUIRE(open(who, "Hang", false));

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <sallyport/core/asio.hpp>
+#include <sallyport/core/defence.hpp>
 #include <sallyport/core/result.hpp>
 #include <sallyport/http2/buffer.hpp>
 #include <sallyport/http2/codes.hpp>
@@ -36,7 +37,7 @@ class window_allowance {
   // While `pressed` is true, because buffers are short (passage 23), nothing is granted. It outlives this.
   explicit window_allowance(const bool& pressed) : pressed_(pressed) {}
   bool take(std::int64_t more) {
-    if (pressed_ || more > left_) return false;
+    if ((core::defended("O05d") && pressed_) || more > left_) return false;
     left_ -= more;
     return true;
   }

@@ -1,0 +1,52 @@
+// Clients that cost by what they leave undone: answers that are not read, SETTINGS that are not acknowledged, a body that does not come.
+#include "rest.hpp"
+
+#include <poll.h>
+
+namespace sallyport::proxy::testing {
+
+BOOST_AUTO_TEST_SUITE(slow_clients)
+
+// No window holds back the head of a refusal, so reading stops (passage 21).
+BOOST_AUTO_TEST_CASE(a_client_that_reads_no_answers_is_not_read_from) {
+  passage on;
+  support::wire socket(support::wire::dial(on.port(), 4096));
+  socket.write(std::string(h2::preface) + h2::make_settings({}) + h2::make(h2::settings, h2::ack, 0));
+  constexpr std::size_t much = 32 * 1024 * 1024;  // far above what the kernel keeps of both directions
+  pollfd at{socket.descriptor(), POLLOUT, 0};
+  std::string piece;
+  std::size_t sent = 0;
+  for (std::uint32_t id = 1; sent < much && ::poll(&at, 1, 1000) > 0;) {
+    for (; piece.size() < 64 * 1024; id += 2) piece += h2::make_head(id, request(path_of("Echo"), {}), true);
+    const auto taken = socket.write_some(piece);
+    piece.erase(0, taken);
+    sent += taken;
+  }
+  BOOST_TEST(sent < much);
+  BOOST_TEST(on.backend.saw_nothing());
+}
+
+// The two clocks that have no setting, side by side.
+BOOST_AUTO_TEST_CASE(unacknowledged_settings_and_a_body_that_does_not_come_have_ten_seconds) {
+  rest_passage p;
+  support::wire silent(support::wire::dial(p.on.port()));
+  silent.write(std::string(h2::preface) + h2::make_settings({}));
+  auto slow = p.client();
+  slow.raw("POST /v2/echo HTTP/1.1\r\nhost: x\r\nauthorization: " + bearer + "\r\ncontent-length: 5\r\n\r\nhe");
+  BOOST_REQUIRE(p.rest.until_count(1));
+  const auto begun = steady::now();
+  const auto said = silent.read_all(13s);
+  BOOST_TEST((steady::now() - begun > 9s));
+  constexpr std::uint32_t settings_timeout = 4;  // RFC 9113 7
+  BOOST_TEST(said.ends_with(h2::big_endian(settings_timeout, 4) + "SETTINGS not acknowledged"));
+  BOOST_TEST(p.on.log_has("cause=settings_timeout"));
+  BOOST_TEST(slow.ended(5s));
+  BOOST_TEST(p.on.log_has("cause=body_too_slow"));
+  BOOST_TEST(p.rest.until_gone(0));
+  BOOST_TEST(!p.rest.requests()[0].whole);
+  BOOST_TEST(p.on.backend.saw_nothing());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace sallyport::proxy::testing
