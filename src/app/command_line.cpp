@@ -15,7 +15,8 @@ namespace {
 
 constexpr const char* exit_codes_text =
     "Exit codes: 0 ok; 1 warnings (check --strict), or a command was refused; 2 the configuration or the\n"
-    "command line is wrong; 3 it could not start (port in use, store locked), or no server runs (ctl); 70 a bug of ours.";
+    "command line is wrong; 3 it could not start (port in use, store locked), or no server runs (ctl,\n"
+    "connect); 70 a bug of ours.";
 
 // An argument that nobody knows may be a password that somebody typed: only the names of options are shown.
 std::string extras_of(const CLI::App& app) {
@@ -59,6 +60,7 @@ struct parsed {
   user_options user;
   ctl_options ctl;
   certs_options certs;
+  connect_options connect;
 };
 
 void add_user_commands(CLI::App& app, parsed& into) {
@@ -115,12 +117,34 @@ void add_certs_commands(CLI::App& app, parsed& into) {
   init->add_flag("--rsa", into.certs.rsa, "RSA keys instead of ECDSA");
 }
 
+void add_connect_command(CLI::App& app, connect_options& into) {
+  CLI::App* connect = app.add_subcommand(
+      "connect", "standard input and output, or a port of the loopback, through a listener with protocol connect or tcp");
+  connect->add_option("LISTENER", into.listener, "where Sallyport listens; its certificate must be for that name")
+      ->required()
+      ->type_name("HOST:PORT");
+  connect
+      ->add_option("--listen", into.listen, "each connection to this address of the loopback becomes a tunnel; port 0: the system chooses")
+      ->type_name("ADDRESS:PORT");
+  connect->add_option("--user", into.user, "name of the user")->type_name("NAME");
+  auto* file = connect->add_option("--password-file", into.password_file, "the password is the first line of this file")->type_name("FILE");
+  connect->add_flag("--password-stdin", into.password_stdin, "the password is the first line of standard input")->excludes(file);
+  connect->add_option("--target", into.target, "the backend, as the listener's configuration names it; without it: whichever it has")
+      ->type_name("HOST:PORT");
+  connect->add_option("--ca", into.ca, "PEM: the authorities to trust, instead of the system's")->type_name("FILE");
+  connect->add_option("--cert", into.cert, "PEM: the client certificate, then its chain")->type_name("FILE");
+  connect->add_option("--key", into.key, "PEM: its key")->type_name("FILE");
+  connect->add_flag("--tcp", into.tcp, "the listener has protocol tcp: no CONNECT, bytes at once");
+  connect->add_flag("--plaintext", into.plaintext, "the listener has no TLS");
+}
+
 int dispatch(const CLI::App& app, const parsed& what, surroundings& around) {
   if (app.got_subcommand("run")) return command_run(what.from, around);
   if (app.got_subcommand("check")) return command_check(what.from, what.check, around);
   if (app.got_subcommand("user")) return command_user(what.from, what.user, around);
   if (app.got_subcommand("ctl")) return command_ctl_status(what.from, what.ctl, around);
   if (app.got_subcommand("certs")) return command_certs_init(what.certs, around);
+  if (app.got_subcommand("connect")) return command_connect(what.connect, around);
   return command_version(around);
 }
 
@@ -139,6 +163,7 @@ int parse_and_dispatch(const std::vector<std::string>& arguments, surroundings& 
   add_user_commands(app, what);
   add_ctl_commands(app, what);
   add_certs_commands(app, what);
+  add_connect_command(app, what.connect);
   app.add_subcommand("version", "versions of Sallyport and of its libraries");
   for (CLI::App* sub : app.get_subcommands({})) sub->footer(exit_codes_text);
 

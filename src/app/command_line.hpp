@@ -62,6 +62,13 @@ struct certs_options {
 };
 int command_certs_init(const certs_options& options, surroundings& around);
 
+struct connect_options {
+  std::string listener, target, listen;  // HOST:PORT
+  std::string ca, cert, key, user, password_file;
+  bool password_stdin = false, plaintext = false, tcp = false;
+};
+int command_connect(const connect_options& options, surroundings& around);
+
 int command_version(surroundings& around);
 
 }  // namespace sallyport::app

@@ -139,7 +139,9 @@ int running_server::open_listeners() {
       log_.info("listening", {{"listener", on.address.name},
                               {"address", net::peer_address{*bound}.text()},
                               {"tls", contexts_[i] != nullptr},
-                              {"tokens", on.tokens == auth::tokens::required ? "required" : "none"},
+                              {"tokens", on.certificate_user                   ? "certificate"
+                                         : on.tokens == auth::tokens::required ? "required"
+                                                                               : "none"},
                               {"backend", on.backend}});
     }
   }

@@ -15,6 +15,8 @@ std::string_view name_of(denial why) {
     case denial::wrong_password: return "wrong_password";
     case denial::overloaded: return "overloaded";
     case denial::revoked: return "revoked";
+    case denial::no_certificate: return "no_certificate";
+    case denial::certificate_user: return "certificate_user";
   }
   return "unknown";
 }
@@ -30,6 +32,8 @@ std::string_view denial_text(denial why) {
     case denial::wrong_password:
     case denial::revoked: return "auth check failure, please check username and password are correct";
     case denial::overloaded: return "too many logins are being checked, try again";
+    case denial::no_certificate:
+    case denial::certificate_user: return "auth check failure, please check the client certificate";
   }
   return "auth check failure, please check username and password are correct";
 }

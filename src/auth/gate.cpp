@@ -35,6 +35,22 @@ std::optional<std::string_view> read_rest_token(std::string_view value, std::spa
   return value.starts_with(bearer) ? value.substr(bearer.size()) : value;
 }
 
+// RFC 7617 2. Whether there is a colon is looked at later, as for any token.
+std::optional<std::string_view> read_basic_token(std::string_view value, std::span<char> room) {
+  if (!is_basic(value)) return std::nullopt;
+  value.remove_prefix(std::string_view("basic ").size());
+  return decode_base64(value.substr(std::min(value.find_first_not_of(' '), value.size())), room);  // RFC 9110 11.4: 1*SP
+}
+
+std::optional<std::string_view> read_token(form spoken, std::string_view value, std::span<char> room) {
+  switch (spoken) {
+    case form::grpc: return decode_base64(value, room);
+    case form::rest: return read_rest_token(value, room);
+    case form::basic: break;
+  }
+  return read_basic_token(value, room);
+}
+
 std::uint64_t version_of(const std::shared_ptr<const users::record>& user) { return user ? user->version : 0; }
 
 }  // namespace
@@ -45,6 +61,8 @@ gate::gate(core::executor on, const settings& s, users::store& store, std::share
 gate::~gate() = default;
 gate::verdict gate::admit(const evidence& facts, memo& remembered, waiter& who) { return impl_->admit(facts, remembered, who); }
 void gate::forget(waiter& who) { impl_->forget(who); }
+std::variant<permit, denial> gate::admit_certificate(const tls::peer_identity* shown) { return impl_->admit_certificate(shown); }
+std::variant<permit, denial> gate::admit_without_token(tokens demanded) { return impl_->admit_without_token(demanded); }
 bool gate::still_good(const permit& passed) const { return impl_->still_good(passed); }
 
 gate::impl::impl(core::executor on, const settings& s, users::store& store, std::shared_ptr<hashing_pool> pool, telemetry::logger& log,
@@ -74,8 +92,7 @@ gate::verdict gate::impl::admit(const evidence& facts, memo& remembered, waiter&
   if (const auto why = malformed(facts)) return turned_away(*why);
 
   decoded_token decoded;
-  const auto token =
-      facts.spoken == form::grpc ? decode_base64(facts.authorization, decoded.room) : read_rest_token(facts.authorization, decoded.room);
+  const auto token = read_token(facts.spoken, facts.authorization, decoded.room);
   if (!token) return turned_away(denial::invalid_token);
   // Milvus 1.1: the first colon splits; without one it is an API key.
   const auto colon = token->find(':');
@@ -109,7 +126,7 @@ void gate::impl::remember(memo& remembered, const evidence& facts, const permit&
 std::optional<denial> gate::impl::malformed(const evidence& facts) {
   if (facts.authorization_fields == 0) return denial::missing_token;
   // A comma joins two fields into one (RFC 9110 5.3). base64 has none, a password in plain text may.
-  const bool base64 = facts.spoken == form::grpc || is_basic(facts.authorization);
+  const bool base64 = facts.spoken != form::rest || is_basic(facts.authorization);
   if (facts.authorization_fields > 1 || (base64 && facts.authorization.find(',') != std::string_view::npos)) return denial::several_tokens;
   if (facts.authorization.size() > token_max_bytes) return denial::token_too_long;
   return std::nullopt;
@@ -288,6 +305,20 @@ void gate::impl::forget(waiter& who) {
   // A hash that runs already goes on and is remembered: else a client could have the same wrong token hashed again and again.
   if (judged.in->waiters.empty() && judgements_.contains(judged.key) && core::defended("H02b") && pool_->withdraw(judged.in->job))
     judgements_.erase(judged.key);
+}
+
+std::variant<permit, denial> gate::impl::admit_certificate(const tls::peer_identity* shown) {
+  if (!shown) return turned_away(denial::no_certificate);
+  const auto now = generation();  // before the lookup: a change in between is seen by still_good
+  auto found = store_.snapshot()->find(shown->common_name);
+  if (!found) return turned_away(denial::certificate_user);
+  counts_.count(telemetry::auth_check::certificate);
+  return permit(std::move(found), now);
+}
+
+std::variant<permit, denial> gate::impl::admit_without_token(tokens demanded) {
+  if (demanded == tokens::required) return turned_away(denial::missing_token);
+  return permit(nullptr, generation());
 }
 
 bool gate::impl::still_good(const permit& passed) {

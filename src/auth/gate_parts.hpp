@@ -23,6 +23,8 @@ struct gate::impl : std::enable_shared_from_this<gate::impl> {
 
   verdict admit(const evidence& facts, memo& remembered, waiter& who);
   void forget(waiter& who);
+  std::variant<permit, denial> admit_certificate(const tls::peer_identity* shown);
+  std::variant<permit, denial> admit_without_token(tokens demanded);
   bool still_good(const permit& passed);
 
  private:

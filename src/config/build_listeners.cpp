@@ -46,15 +46,14 @@ void builder::listener(const node& item, const std::string& path, std::set<std::
   proxy::listener_settings made;
   made.address.name = name_at(item, path, taken, sound);
   address_of(item, path, made, flag, sound);
-  if (const node* protocol = item.find("protocol");
-      protocol && protocol->text == "tcp" && !(item.find("tokens") && item.find("tokens")->text == "none"))
-    complain(protocol->at, "protocol tcp carries bytes, which have no tokens: 'tokens: required' cannot hold",
-             "connect asks for a password before the bytes, certificate_user for a certificate; both are not in this version");
-  scalar(&item, path, "protocol", &sound);
+  using protocol = proxy::listener_settings::protocol;
+  word(&item, path, "protocol", made.speaks, {protocol::http, protocol::tcp, protocol::connect}, &sound);
+  word(&item, path, "certificate_user", made.certificate_user, {false, true}, &sound);
   using health = proxy::listener_settings::health;
   word(&item, path, "health", made.health_for, {health::token, health::open}, &sound);
   tls_of(&item, path, made, sound);
   tokens_of(&item, path, made, sound);
+  bytes_of(item, made);
   const node* backend = scalar(&item, path, "backend", &sound);
   if (backend)
     backend_of(*backend, made);
@@ -80,6 +79,26 @@ void builder::address_of(const node& item, const std::string& path, proxy::liste
   if (!at) return;
   made.address.host = at->host;
   made.address.port = at->port;
+}
+
+// What holds for protocols tcp and connect alone.
+void builder::bytes_of(const node& item, proxy::listener_settings& made) {
+  using protocol = proxy::listener_settings::protocol;
+  const bool tcp = made.speaks == protocol::tcp;
+  if (const node* named = item.find("certificate_user"); named && made.certificate_user && !tcp)
+    complain(named->at, "'listeners[].certificate_user' is for protocol: tcp",
+             "other protocols ask for a password; tls.client_certificates: required asks for a certificate besides");
+  else if (named && made.certificate_user && item.find("tls") && made.tls && made.tls->clients != tls::client_certificates::required)
+    complain(named->at, "'certificate_user: required' needs client certificates", "set tls.client_certificates: required, and client_ca");
+  else if (named && made.certificate_user && !made.tls && (!item.find("tls") || item.find("tls")->is == node::kind::map))
+    complain(named->at, "'certificate_user: required' needs TLS", "add tls with client_certificates: required, and client_ca");
+  if (tcp && made.tokens == auth::tokens::required && !made.certificate_user)
+    complain(item.find("protocol")->at, "protocol tcp carries bytes, which have no tokens: 'tokens: required' cannot hold",
+             "protocol: connect asks for a password before the bytes; certificate_user: required takes the client's certificate for "
+             "one; tokens: none asks nobody");
+  if (const node* health = item.find("health"); health && made.speaks != protocol::http)
+    complain(health->at, "'listeners[].health' is for protocol: auto", "leave it out");
+  if (made.tls) made.tls->any_protocol = tcp;
 }
 
 void builder::backend_of(const node& named, proxy::listener_settings& made) {

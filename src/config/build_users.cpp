@@ -113,6 +113,7 @@ void builder::scalars() {
   duration("limits", "response_stall", l.http2.response_stall);
   if (const node* found = scalar(map_below("limits"), "limits", "buffers"))
     l.buffers_bytes = static_cast<std::size_t>(*parse_size(found->text));
+  duration("limits", "tunnel_idle", l.tunnel_idle);
   duration("limits", "http1_head", l.http1_head);
   duration("limits", "http1_idle", l.http1_idle);
   count("limits", "connections", l.admission.connections);

@@ -61,6 +61,7 @@ class builder {
   void listener(const node& item, const std::string& path, std::set<std::string>& taken, const std::optional<host_port>& flag);
   void address_of(const node& item, const std::string& path, proxy::listener_settings& made, const std::optional<host_port>& flag,
                   bool& sound);
+  void bytes_of(const node& item, proxy::listener_settings& made);
   void backend_of(const node& named, proxy::listener_settings& made);
   void tokens_of(const node* item, const std::string& path, proxy::listener_settings& made, bool& sound);
   void tls_of(const node* item, const std::string& path, proxy::listener_settings& made, bool& sound);

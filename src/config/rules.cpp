@@ -20,7 +20,9 @@ const upstream::settings* backend_of(const settings& s, const proxy::listener_se
 }
 
 // O6: what each unsafe key permits, listener by listener.
-bool needs_no_tokens(const proxy::listener_settings& l) { return l.tokens == auth::tokens::none && !is_loopback(l.address.host); }
+bool needs_no_tokens(const proxy::listener_settings& l) {
+  return l.tokens == auth::tokens::none && !l.certificate_user && !is_loopback(l.address.host);
+}
 bool needs_plaintext_listener(const proxy::listener_settings& l) {
   return l.tokens == auth::tokens::required && !l.tls && !is_loopback(l.address.host);
 }

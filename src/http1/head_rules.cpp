@@ -35,7 +35,7 @@ refusal read_absolute_form(std::string_view target, std::string_view scheme, con
 }
 
 refusal read_target(const request_line& line, std::string_view scheme, std::string_view host, std::string_view& path) {
-  if (line.method == "CONNECT") return line.target == host && !host.empty() ? refusal{} : refusal{400, "target_is_not_host"};
+  if (line.method == "CONNECT") return line.target == host ? refusal{} : refusal{400, "target_is_not_host"};
   path = line.target;
   if (path[0] == '/') return {};
   if (path == "*") return line.method == "OPTIONS" ? refusal{} : refusal{400, "bad_target"};
@@ -107,7 +107,8 @@ refusal read_request_head(std::string_view line, std::span<char> lines, const re
   auto pseudo = fields.size();
   if (const auto why = read_fields(lines, fields, into.facts)) return why;
   if (const auto why = judge_host(into.facts, into.line.http_1_1)) return why;
-  head.authority = into.facts.host;
+  // HTTP/1.0 asks for no Host, and OpenBSD's nc, which ssh is used with, sends none.
+  head.authority = connect && into.facts.hosts == 0 ? into.line.target : into.facts.host;
   if (const auto why = read_target(into.line, scheme, head.authority, head.path)) return why;
   if (const auto why = judge_framing(into)) return why;
   fields[pseudo - 1].value = head.authority;

@@ -62,11 +62,13 @@ void server_session::on_head() {
   http_1_1_ = request.line.http_1_1;
   connect_ = request.head.method == "CONNECT";
   persistent_ = http_1_1_ ? !facts.close : facts.keep_alive && !facts.close;  // RFC 9112 9.3
-  if (facts.chunked)
+  if (connect_)
+    start_body(phase::tunnel);
+  else if (facts.chunked)
     start_body(phase::chunked);
   else
     start_body(phase::length, facts.content_length > 0 ? facts.content_length : 0);
-  const bool whole = phase_ == phase::whole;
+  const bool whole = phase_ == phase::whole || connect_;
   expects_continue_ = request.expects_continue && http_1_1_ && !whole;
   answer_ = answer::due;
   handler_.request_started(request.head, whole);
@@ -88,7 +90,8 @@ void server_session::refuse(const refusal& why) {
   note_failure(why.reason);
   const auto words = words_for(why.status);
   write_status_line(out_, why.status);
-  if (why.status == 405) write_field(out_, "allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");  // RFC 9110 15.5.6
+  if (why.status == 405)  // RFC 9110 15.5.6
+    write_field(out_, "allow", connect_allowed_ ? "CONNECT" : "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
   write_field(out_, "content-type", "text/plain");
   write_length(out_, words.size());
   write(out_, {"connection: close\r\n\r\n", head_only_ ? "" : words});
@@ -165,6 +168,15 @@ void server_session::on_sent_whole() {
     return;
   }
   stop();
+}
+
+std::vector<std::byte> server_session::accept_connect() {
+  SALLYPORT_EXPECT(connect_ && answer_ == answer::due && !closing_);
+  write_status_line(out_, 200);
+  write(out_, {"\r\n"});
+  answer_ = answer::whole;
+  stop();
+  return give_up_input();
 }
 
 void server_session::abort_response() {

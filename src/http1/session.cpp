@@ -45,7 +45,15 @@ void session::receive(core::bytes in, time_point now) {
 }
 
 bool session::wants_input() const {
-  return !closing_ && !end_of_input_ && (!core::defended("O10b") || (kept_.size() < limits_.window_bytes && room_in_window() > 0));
+  if (closing_ || end_of_input_ || phase_ == phase::tunnel) return false;
+  return !core::defended("O10b") || (kept_.size() < limits_.window_bytes && room_in_window() > 0);
+}
+
+std::vector<std::byte> session::give_up_input() {
+  const auto all = kept_.view();
+  std::vector<std::byte> given(all.begin(), all.end());
+  kept_.clear();
+  return given;
 }
 
 void session::take_up(core::bytes fresh) {

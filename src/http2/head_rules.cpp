@@ -149,7 +149,7 @@ std::uint8_t checked_bytes(const field& f) {
   return right;
 }
 
-bool read_request_head(const std::vector<field>& fields, request_head& head) {
+bool read_request_head(const std::vector<field>& fields, request_head& head, bool connect_allowed) {
   head.fields = &fields;
   seen so_far;
   for (const auto& f : fields) {
@@ -157,6 +157,9 @@ bool read_request_head(const std::vector<field>& fields, request_head& head) {
     if (!(is_pseudo(f.id) ? read_pseudo(f, so_far, head) : read_regular(f, so_far, head))) return false;
   }
   head.grpc = is_grpc(head.content_type);
+  // RFC 9113 8.5: neither scheme nor path, and a target that no other field can stand in for.
+  if (connect_allowed && head.method == "CONNECT")
+    return head.scheme.empty() && head.path.empty() && (!so_far.has_host || head.authority.empty() || head.authority == so_far.host);
   // RFC 9113 8.3.1: one each, and CONNECT (8.5) is for listeners that say so.
   if (core::defended("H17c") && (head.method.empty() || head.scheme.empty() || head.path.empty())) return false;
   if (core::defended("H17d") && head.method == "CONNECT") return false;

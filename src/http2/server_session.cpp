@@ -16,8 +16,12 @@ constexpr double refused_rate = 10;
 
 }  // namespace
 
-server_session::server_session(const limits& within, buffer_pool& pool, decoded_block& scratch, server_events& events, time_point now)
-    : session(side::server, within, pool, scratch, events, now), handler_(events), refused_(within.streams_refused, refused_rate) {
+server_session::server_session(const limits& within, buffer_pool& pool, decoded_block& scratch, server_events& events, time_point now,
+                               bool connect_allowed)
+    : session(side::server, within, pool, scratch, events, now),
+      handler_(events),
+      connect_allowed_(connect_allowed),
+      refused_(within.streams_refused, refused_rate) {
   encoder_ = std::make_unique<hpack_encoder>(hpack_encoder::table::none);
   // Our preface, before anything is known of the client (RFC 9113 3.4): pymilvus waits for it.
   auto* at = frame(12, settings_frame, no_flags, 0);
@@ -55,7 +59,7 @@ void server_session::on_headers(std::uint32_t id, bool end, bool too_large) {
     for (const auto& f : block_fields()) head.grpc = head.grpc || (f.id == known::content_type && is_grpc(f.value));
     count_oversize();
     if (failed()) return;
-  } else if (!read_request_head(block_fields(), head)) {
+  } else if (!read_request_head(block_fields(), head, connect_allowed_)) {
     return stream_error(id, nullptr, code::protocol_error);
   }
   if (core::defended("H21b") && end && head.content_length > 0) return stream_error(id, nullptr, code::protocol_error);

@@ -1,5 +1,6 @@
 #include <sallyport/net/outbox.hpp>
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -49,6 +50,11 @@ void outbox::keep(core::bytes rest) {
 void outbox::clear() noexcept {
   kept_ = {};
   kept_at_ = 0;
+}
+
+bool is_gone(core::tcp_socket& socket) {
+  pollfd asked{socket.native_handle(), 0, 0};
+  return ::poll(&asked, 1, 0) > 0 && (asked.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
 }
 
 core::result<std::size_t> receive_some(core::tcp_socket& socket, std::span<std::byte> into) {

@@ -40,7 +40,7 @@ task<result<progress>> plain_stream::receive(receiver& to) {
 
 result<progress> plain_stream::take_in(receiver& to) {
   const workbench::loan loan(bench_);
-  const std::span<std::byte> into(loan.data(), workbench::ciphertext_max_bytes);
+  const std::span<std::byte> into(loan.data(), receive_max_);
   const auto got = receive_some(socket_, into);
   filled_ = got && *got == into.size();
   if (!got) {

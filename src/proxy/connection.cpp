@@ -41,18 +41,26 @@ connection::~connection() = default;
 core::task<void> connection::run() {
   const auto self = shared_from_this();
   if (co_await pass_door_1()) {
-    pump_.emplace(around_.turn, around_.tasks, *stream_, *this);
-    pump_->keep = self;
-    if (tls_ && tls_->parameters().alpn == "h2") speak(speak_http2(*this), {});
-    if (tls_ && tls_->parameters().alpn == "http/1.1") speak(speak_http1(*this), {});
-    co_await read();
-    if (talk_) talk_->end_exchanges();
-    pump_->flush();
+    if (door_.settings.speaks == listener_settings::protocol::tcp)
+      co_await open_tunnel();
+    else
+      co_await converse();
+    if (tunnel_) co_await carry();
     around_.counts.count(end_of(cause_));
     around_.log.debug("connection_closed", {{"peer", peer_.text()}, {"cause", cause_}, {"listener", door_.settings.address.name}});
   }
   stream_->abort();
   place_.release();
+}
+
+core::task<void> connection::converse() {
+  pump_.emplace(around_.turn, around_.tasks, *stream_, *this);
+  pump_->keep = shared_from_this();
+  if (tls_ && tls_->parameters().alpn == "h2") speak(speak_http2(*this), {});
+  if (tls_ && tls_->parameters().alpn == "http/1.1") speak(speak_http1(*this), {});
+  co_await read();
+  if (talk_) talk_->end_exchanges();
+  pump_->flush();
 }
 
 core::task<bool> connection::pass_door_1() {
@@ -122,7 +130,7 @@ void connection::forgot_tls() {
 core::task<void> connection::read() {
   while (!aborted_) {
     if (!may_read()) co_await until_may_read();  // a coroutine of its own costs as much as a small request
-    if (aborted_) co_return;
+    if (aborted_ || tunnel_) co_return;
     const auto got = co_await stream_->receive(*this);
     if (!got) {
       if (!closing_ && got.error() != core::asio::error::operation_aborted) cause_ = "connection_broken";
@@ -142,7 +150,7 @@ core::task<void> connection::read() {
 // Passage 21, and HTTP/1.1, which has no windows: a client is not read from while what it sends has no room. At the end of its input this
 // waits until its answers have left.
 bool connection::may_read() const {
-  if (aborted_ || !talk_) return true;
+  if (aborted_ || !talk_ || tunnel_) return true;
   return !input_ended_ && (closing_ || talk_->wants_input(pump_->blocked()));
 }
 
@@ -188,13 +196,14 @@ void connection::wrong_protocol(opening kind) {
 }
 
 void connection::users_changed() {
+  if (tunnel_ && !around_.gate.still_good(tunnel_->passed)) return tunnel_->bytes.end("revoked");
   if (talk_) talk_->users_changed();
 }
 
 // ---- output and the end
 
 void connection::end_if_over() {
-  if (closing_ || !talk_ || talk_->over().empty()) return;
+  if (closing_ || !talk_ || tunnel_ || talk_->over().empty()) return;
   cause_ = talk_->over();
   if (!talk_->complaint().empty())
     around_.log.info("connection_failed", {{"code", talk_->complaint_code()},
@@ -240,6 +249,7 @@ core::task<void> connection::say_goodbye(std::shared_ptr<connection> self) {
 
 void connection::abort() noexcept {
   aborted_ = true;
+  if (tunnel_) tunnel_->bytes.end("aborted");
   stream_->abort();
   wanted_.cancel();
 }
@@ -257,18 +267,21 @@ void connection::shed_unowned() {
 }
 
 void connection::begin_drain() {
+  if (tunnel_) return;
   if (!talk_ || !core::defended("O12a")) return abort();
   talk_->begin_drain();
   mark();
 }
 
 void connection::end_drain() {
+  if (tunnel_) return tunnel_->bytes.end("drain_timed_out");
   if (!talk_ || closing_) return abort();
   talk_->end_drain();
   end_if_over();
 }
 
 void connection::sweep(core::clock::time_point now) {
+  if (tunnel_) return sweep_tunnel(now);
   if (goodbye_said_) {
     if (now >= linger_until_) abort();
     return;

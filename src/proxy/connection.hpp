@@ -8,8 +8,10 @@
 #include "context.hpp"
 #include "conversation.hpp"
 #include "first_bytes.hpp"
+#include "tunnel_record.hpp"
 
 #include <sallyport/net/output_pump.hpp>
+#include <sallyport/net/relay.hpp>
 #include <sallyport/tls/session.hpp>
 
 #include <memory>
@@ -24,6 +26,8 @@ struct listener_context {
   upstream::opener& grpc;
   upstream::opener* rest;  // nullptr: what is not gRPC is told so
   upstream::credentials credential;
+  upstream::tunnels& tunnels;
+  bool serves_connect() const { return settings.speaks == listener_settings::protocol::connect; }
 };
 
 class connection final : public net::receiver, public net::output_source, public std::enable_shared_from_this<connection> {
@@ -52,6 +56,9 @@ class connection final : public net::receiver, public net::output_source, public
   const tls::peer_identity* certificate() const { return identity_ ? &*identity_ : nullptr; }
   std::string peer_text() const { return peer_.text(); }
   std::string_view source() const { return source_; }  // the client's address, without the port
+  // A CONNECT over HTTP/1.1 has passed, and its 200 is in the output: bytes from now on, those in `first` first.
+  void become_tunnel(std::unique_ptr<upstream::tunnels::connection> to, const auth::permit& passed, tunnel_record of,
+                     std::vector<std::byte> first);
 
  private:
   core::task<bool> pass_door_1();
@@ -60,6 +67,11 @@ class connection final : public net::receiver, public net::output_source, public
   void forgot_tls();
   core::task<void> linger();
   core::task<core::result<core::progress>> read_and_discard();
+  core::task<void> converse();
+  core::task<void> open_tunnel();  // protocol: tcp
+  void refuse_tunnel(tunnel_record& record, const refusal& why, std::string_view user);
+  core::task<void> carry();
+  void sweep_tunnel(core::clock::time_point now);
   core::task<void> read();
   bool may_read() const;
   core::task<void> until_may_read();
@@ -89,6 +101,15 @@ class connection final : public net::receiver, public net::output_source, public
   std::optional<net::output_pump> pump_;
   std::vector<std::byte> opening_;  // the first bytes, until they tell the protocol
   auth::memo memo_;
+  // What there is of a tunnel, when the connection is one.
+  struct tunnel {
+    std::unique_ptr<upstream::tunnels::connection> backend;
+    auth::permit passed;
+    tunnel_record record;
+    std::vector<std::byte> first;  // from the client, behind the head that asked for it
+    net::relay bytes;
+  };
+  std::unique_ptr<tunnel> tunnel_;
   core::timer wanted_;  // what the reader waits on while nothing more may be read
   core::clock::time_point accepted_, linger_until_{};
   bool waits_ = false, input_ended_ = false, closing_ = false, goodbye_said_ = false, aborted_ = false;

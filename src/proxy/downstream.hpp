@@ -4,10 +4,14 @@
 
 #include <sallyport/http2/field.hpp>
 #include <sallyport/http2/session.hpp>
+#include <sallyport/upstream/tunnels.hpp>
 
+#include <memory>
 #include <vector>
 
 namespace sallyport::proxy {
+
+class tunnel_record;
 
 class downstream {
  public:
@@ -24,14 +28,17 @@ class downstream {
   // The backend certainly did not look at it. True: the client has been told so and may send it again. False: this protocol has no word for
   // that.
   virtual bool refuse_unprocessed(handle on) = 0;
-  virtual void break_off(handle on) = 0;  // half an answer: an end that no client takes for the end of the answer (passage 17)
-  virtual void close_after() {}           // HTTP/1.1: this answer is the connection's last (attacks P10)
-  virtual void permitted() = 0;           // the connection has passed door 2 once (passage 20)
+  // Half an answer: an end that no client takes for the end of the answer (passage 17); `why` is for HTTP/2.
+  virtual void break_off(handle on, http2::code why) = 0;
+  virtual void close_after() {}                            // HTTP/1.1: this answer is the connection's last (attacks P10)
+  virtual void permitted() = 0;                            // the connection has passed door 2 once (passage 20)
   virtual bool expects_continue() const { return false; }  // HTTP/1.1: the client waits for a 100; in HTTP/2 the head has a field for it
   virtual http2::window_allowance* response_growth() { return nullptr; }
   virtual std::size_t held_bytes(handle on) const = 0;  // memory of the answer's bytes that wait
   virtual bool takes_trailers() const = 0;              // and so gRPC
-  virtual std::string_view name() const = 0;            // for the log: h2, http/1.1
+  // CONNECT has passed. HTTP/1.1: says 200 and gives the whole connection to the tunnel. False, HTTP/2: the tunnel is this stream.
+  virtual bool hand_over(std::unique_ptr<upstream::tunnels::connection>&, const auth::permit&, tunnel_record&) { return false; }
+  virtual std::string_view name() const = 0;  // for the log: h2, http/1.1
 
  protected:
   ~downstream() = default;

@@ -392,7 +392,7 @@ void exchange::break_off() {
   up_ = nullptr;
   to.let_go(down);
   give_back();
-  to.break_off(down);
+  to.break_off(down, http2::code::internal_error);
   on.mark();
 }
 

@@ -9,6 +9,7 @@
 #include "downstream.hpp"
 #include "grpc_message.hpp"
 #include "refusal.hpp"
+#include "request.hpp"
 
 #include <memory>
 #include <string>
@@ -17,26 +18,26 @@ namespace sallyport::proxy {
 
 class connection;
 
-class exchange final : public auth::waiter, public upstream::responder {
+class exchange final : public request, public auth::waiter, public upstream::responder {
  public:
   void begin(connection& on, downstream& to, downstream::handle down, const http2::request_head& head, bool end);
 
   // From the client's session.
-  void request_data(core::bytes payload, bool end);
-  void response_sent(std::size_t bytes);  // DATA that had waited for the client's window
-  void client_gone();                     // reset, or the connection ended; given back
+  void request_data(core::bytes payload, bool end) override;
+  void response_sent(std::size_t bytes) override;
+  void client_gone() override;  // given back
 
-  void judge_again();                       // users have changed (passage 13)
-  void end_with(const refusal& why);        // in the words of gRPC or of REST; given back
-  void sweep(core::clock::time_point now);  // its clocks (passage 24); may end it
-  void shed();                              // buffers are short, and this is the one to go (passage 23)
+  void judge_again() override;
+  void end_with(const refusal& why) override;        // in the words of gRPC or of REST; given back
+  void sweep(core::clock::time_point now) override;  // its clocks (passage 24); may end it
+  void shed();                                       // buffers are short, and this is the one to go (passage 23)
 
   bool in_use() const { return on_ != nullptr; }
   connection* on() const { return on_; }
   std::string_view holder() const;                          // its user, or its client's address while that is not known
   std::size_t held_bytes() const;                           // memory of bytes that wait, in both directions
   core::clock::time_point moved() const { return moved_; }  // when some of them last went on
-  bool inside_message() const { return rest_ ? !request_ended_ : position_.inside(); }
+  bool inside_message() const override { return rest_ ? !request_ended_ : position_.inside(); }
 
  private:
   void admitted(auth::permit passed) override;

@@ -1,5 +1,6 @@
 #include "http1_conversation.hpp"
 
+#include "connect_request.hpp"
 #include "connection.hpp"
 #include "exchange.hpp"
 
@@ -13,7 +14,7 @@ std::unique_ptr<conversation> speak_http1(connection& on) { return std::make_uni
 http1_conversation::http1_conversation(connection& on)
     : on_(on),
       session_(on.around().within.http1, on.around().buffers, on.around().scratch, *this, core::clock::now(),
-               on.door().trust ? "https" : "http") {}
+               on.door().trust ? "https" : "http", on.door().serves_connect()) {}
 
 // Credits and ends of answers were commands: what they make possible is taken up here, at the end of the turn.
 core::bytes http1_conversation::output() {
@@ -33,26 +34,33 @@ void http1_conversation::request_started(const http2::request_head& head, bool e
   request_whole_ = end;
   close_after_ = false;
   pace_.restart(core::clock::now());
-  exchange_ = &take_exchange(on_.around());
-  exchange_->begin(on_, *this, nullptr, head, end);
+  if (on_.door().serves_connect()) {
+    auto& begun = *connect_request::make(on_);
+    request_ = &begun;
+    begun.begin(*this, nullptr, head, end);
+  } else {
+    auto& begun = take_exchange(on_.around());
+    request_ = &begun;
+    begun.begin(on_, *this, nullptr, head, end);
+  }
   on_.mark();
 }
 
 void http1_conversation::data(core::bytes payload, bool end) {
   request_whole_ = request_whole_ || end;
   pace_.came(payload.size());
-  if (exchange_)
-    exchange_->request_data(payload, end);
+  if (request_)
+    request_->request_data(payload, end);
   else
     session_.credit(payload.size());
 }
 
 void http1_conversation::sent(std::size_t bytes) {
-  if (exchange_) exchange_->response_sent(bytes);
+  if (request_) request_->response_sent(bytes);
 }
 
 void http1_conversation::request_broken() {
-  if (auto* const gone = std::exchange(exchange_, nullptr)) gone->client_gone();
+  if (auto* const gone = std::exchange(request_, nullptr)) gone->client_gone();
 }
 
 // The rest of a request will not come; a whole one may still be answered (RFC 9112 9.6).
@@ -75,8 +83,13 @@ void http1_conversation::credit(handle, std::size_t bytes) {
   on_.mark();
 }
 
+bool http1_conversation::hand_over(std::unique_ptr<upstream::tunnels::connection>& to, const auth::permit& passed, tunnel_record& of) {
+  on_.become_tunnel(std::move(to), passed, std::move(of), session_.accept_connect());
+  return true;
+}
+
 void http1_conversation::users_changed() {
-  if (exchange_) exchange_->judge_again();
+  if (request_) request_->judge_again();
 }
 
 // ---- the end
@@ -88,13 +101,13 @@ void http1_conversation::give_up(std::string_view cause) {
 }
 
 void http1_conversation::end_exchanges() {
-  if (auto* const gone = std::exchange(exchange_, nullptr)) gone->client_gone();
+  if (auto* const gone = std::exchange(request_, nullptr)) gone->client_gone();
 }
 
 void http1_conversation::begin_drain() { session_.begin_shutdown(); }
 
 void http1_conversation::end_drain() {
-  if (exchange_) exchange_->end_with(refusal_of(broken_off::drain_timed_out));
+  if (request_) request_->end_with(refusal_of(broken_off::drain_timed_out));
   cause_ = "drain_timed_out";
 }
 
@@ -105,9 +118,9 @@ void http1_conversation::sweep(core::clock::time_point now) {
     return give_up("head_timed_out");
   const bool due = !request_whole_ && session_.wants_input() && !session_.expects_continue();
   if (core::defended("P14b") && pace_.is_too_slow(due, now)) return give_up("body_too_slow");
-  if (exchange_) exchange_->sweep(now);
+  if (request_) request_->sweep(now);
   // A client that still takes its answer is not idle.
-  if (session_.answering() || exchange_ || session_.has_output() || on_.writing()) idle_since_ = now;
+  if (session_.answering() || request_ || session_.has_output() || on_.writing()) idle_since_ = now;
   if (core::defended("P14c") && now - std::max(idle_since_, session_.idle_since()) >= within.http1_idle) cause_ = "idle";
 }
 

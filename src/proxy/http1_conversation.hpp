@@ -4,6 +4,7 @@
 #include "body_pace.hpp"
 #include "context.hpp"
 #include "conversation.hpp"
+#include "request.hpp"
 
 #include <sallyport/core/defence.hpp>
 #include <sallyport/http1/session.hpp>
@@ -36,15 +37,16 @@ class http1_conversation final : public conversation, private http1::server_even
   std::size_t send_data(handle, core::bytes payload, bool end) override { return session_.send_data(payload, end); }
   void send_trailers(handle, const std::vector<http2::field>&) override { session_.send_data({}, true); }  // HTTP/1.1 clients get none
   void credit(handle, std::size_t bytes) override;
-  void let_go(handle) override { exchange_ = nullptr; }
+  void let_go(handle) override { request_ = nullptr; }
   void stop_request(handle, bool) override {}  // the session closes, or drops what is left of it
   bool refuse_unprocessed(handle) override { return false; }
-  void break_off(handle) override { session_.abort_response(); }
+  void break_off(handle, http2::code) override { session_.abort_response(); }
   void close_after() override { close_after_ = core::defended("P10b"); }
   void permitted() override {}
   bool expects_continue() const override { return session_.expects_continue(); }
   bool takes_trailers() const override { return false; }
   std::size_t held_bytes(handle) const override { return session_.held_bytes(); }
+  bool hand_over(std::unique_ptr<upstream::tunnels::connection>& to, const auth::permit& passed, tunnel_record& of) override;
   std::string_view name() const override { return "http/1.1"; }
 
  private:
@@ -56,7 +58,7 @@ class http1_conversation final : public conversation, private http1::server_even
 
   connection& on_;
   http1::server_session session_;
-  exchange* exchange_ = nullptr;  // the one under way
+  request* request_ = nullptr;  // the one under way
   bool request_whole_ = true, client_ended_ = false, close_after_ = false;
   body_pace pace_;
   core::clock::time_point idle_since_{};

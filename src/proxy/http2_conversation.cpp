@@ -1,5 +1,6 @@
 #include "http2_conversation.hpp"
 
+#include "connect_request.hpp"
 #include "connection.hpp"
 #include "exchange.hpp"
 
@@ -13,7 +14,7 @@ constexpr std::int64_t connection_window_bytes = 16 * 1024 * 1024;  // passage 2
 constexpr auto goaway_round_trip = 1s;                              // the second GOAWAY follows the PING's answer, or this
 constexpr auto settings_wait = 10s;                                 // attacks H25
 
-exchange* exchange_of(http2::stream& on) { return static_cast<exchange*>(on.owner); }
+request* request_of(http2::stream& on) { return static_cast<request*>(on.owner); }
 
 }  // namespace
 
@@ -23,7 +24,7 @@ http2_conversation::http2_conversation(connection& on)
     : on_(on),
       uploads_(on.around().short_of_buffers),
       downloads_(on.around().short_of_buffers),
-      session_(on.around().within.http2, on.around().buffers, on.around().scratch, *this, core::clock::now()),
+      session_(on.around().within.http2, on.around().buffers, on.around().scratch, *this, core::clock::now(), on.door().serves_connect()),
       began_(core::clock::now()),
       last_stream_(began_) {}
 
@@ -45,20 +46,25 @@ std::string_view http2_conversation::over() const {
 
 void http2_conversation::request_started(http2::stream& on, const http2::request_head& head, bool end) {
   requested_ = true;
-  auto& begun = take_exchange(on_.around());
-  on.owner = &begun;
   on.growth = &uploads_;
-  begun.begin(on_, *this, &on, head, end);
+  const auto own = [&on](auto& begun) -> auto& {
+    on.owner = static_cast<request*>(&begun);
+    return begun;
+  };
+  if (on_.door().serves_connect())
+    own(*connect_request::make(on_)).begin(*this, &on, head, end);
+  else
+    own(take_exchange(on_.around())).begin(on_, *this, &on, head, end);
 }
 
 void http2_conversation::data(http2::stream& on, core::bytes payload, bool end) {
   pace_.came(payload.size());
-  exchange_of(on)->request_data(payload, end);
+  request_of(on)->request_data(payload, end);
 }
 
-void http2_conversation::sent(http2::stream& on, std::size_t bytes) { exchange_of(on)->response_sent(bytes); }
+void http2_conversation::sent(http2::stream& on, std::size_t bytes) { request_of(on)->response_sent(bytes); }
 
-void http2_conversation::closed(http2::stream& on, http2::code, bool) { exchange_of(on)->client_gone(); }
+void http2_conversation::closed(http2::stream& on, http2::code, bool) { request_of(on)->client_gone(); }
 
 void http2_conversation::stream_failed(std::uint32_t id, http2::code why) {
   on_.around().log.info("stream_failed", {{"reason", "malformed or out of order"},
@@ -100,7 +106,7 @@ void http2_conversation::permitted() {
 void http2_conversation::end_exchanges() {
   session_.for_each_stream([this](http2::stream& s) {
     if (!s.owner) return;
-    auto* const gone = exchange_of(s);
+    auto* const gone = request_of(s);
     session_.disown(s);
     gone->client_gone();
   });
@@ -108,7 +114,7 @@ void http2_conversation::end_exchanges() {
 
 void http2_conversation::users_changed() {
   session_.for_each_stream([](http2::stream& s) {
-    if (s.owner) exchange_of(s)->judge_again();
+    if (s.owner) request_of(s)->judge_again();
   });
 }
 
@@ -125,7 +131,7 @@ void http2_conversation::ping_answered() {
 
 void http2_conversation::end_drain() {
   session_.for_each_stream([](http2::stream& s) {
-    if (s.owner) exchange_of(s)->end_with(refusal_of(broken_off::drain_timed_out));
+    if (s.owner) request_of(s)->end_with(refusal_of(broken_off::drain_timed_out));
   });
   cause_ = "drain_timed_out";
 }
@@ -140,12 +146,12 @@ void http2_conversation::sweep_requests(core::clock::time_point now) {
   bool due = false;
   session_.for_each_stream([&due, now](http2::stream& s) {
     if (!s.owner) return;
-    if (!s.remote_ended && s.receive_window > 0 && exchange_of(s)->inside_message()) due = true;
-    exchange_of(s)->sweep(now);
+    if (!s.remote_ended && s.receive_window > 0 && request_of(s)->inside_message()) due = true;
+    request_of(s)->sweep(now);
   });
   if (!core::defended("P14d") || !pace_.is_too_slow(due, now)) return;
   session_.for_each_stream([](http2::stream& s) {
-    if (s.owner && !s.remote_ended && exchange_of(s)->inside_message()) exchange_of(s)->end_with(refusal_of(broken_off::body_too_slow));
+    if (s.owner && !s.remote_ended && request_of(s)->inside_message()) request_of(s)->end_with(refusal_of(broken_off::body_too_slow));
   });
 }
 

@@ -40,7 +40,7 @@ class http2_conversation final : public conversation, private http2::server_even
   void let_go(handle on) override { session_.disown(*on); }
   void stop_request(handle on, bool gently) override;
   bool refuse_unprocessed(handle on) override;
-  void break_off(handle on) override { session_.reset(*on, http2::code::internal_error); }
+  void break_off(handle on, http2::code why) override { session_.reset(*on, why); }
   void permitted() override;
   bool takes_trailers() const override { return true; }
   http2::window_allowance* response_growth() override { return &downloads_; }

@@ -62,6 +62,7 @@ struct worker::impl {
   upstream::system_resolver names;
   std::vector<std::unique_ptr<upstream::balancer>> pools;
   std::vector<std::unique_ptr<upstream::balancer>> rest_pools;  // of the same backends; nullptr: none
+  std::vector<std::unique_ptr<upstream::tunnels>> tunnels;      // likewise, one a backend
   std::vector<std::unique_ptr<listener_context>> doors;
   std::vector<std::unique_ptr<net::listener>> listeners;
   std::unordered_set<connection*> connections;
@@ -79,6 +80,7 @@ worker::impl::impl(const shared_parts& p)
   const upstream::surroundings lent{io.get_executor(), tasks, turn, bench, buffers, scratch, p.log, counts};
   for (const auto& b : p.backends) {
     pools.push_back(std::make_unique<upstream::balancer>(lent, b, names));
+    tunnels.push_back(std::make_unique<upstream::tunnels>(lent, b, names));
     rest_pools.push_back(b.speaks == upstream::rest::http1 ? std::make_unique<upstream::balancer>(lent, b, names, p.limits.http1)
                                                            : nullptr);
   }
@@ -91,7 +93,7 @@ listener_context worker::impl::context_of(const listener_settings& on, std::shar
   const auto index = static_cast<std::size_t>(at - all.begin());
   upstream::opener* rest = rest_pools[index].get();
   if (at->speaks == upstream::rest::h2) rest = pools[index].get();
-  return {on, std::move(trust), *pools[index], rest, at->credential};
+  return {on, std::move(trust), *pools[index], rest, at->credential, *tunnels[index]};
 }
 
 core::task<void> worker::impl::serve(std::shared_ptr<connection> accepted, telemetry::listener_counts& counted) {

@@ -145,6 +145,10 @@ void page_maker::add_backends(families& to) const {
   amounts(&backend_counts::orphans);
   to.counter("sallyport_upstream_failures_total", "Requests that a backend did not answer to their end, by reason.");
   tallies("reason", words<upstream_failure>, &backend_counts::failures);
+  to.gauge("sallyport_tunnels_open", "Tunnels to a backend that are open.");
+  amounts(&backend_counts::tunnels);
+  to.counter("sallyport_tunnel_bytes_total", "Bytes that tunnels have carried, by direction.");
+  tallies("direction", words<direction>, &backend_counts::tunnel_bytes);
   to.counter("sallyport_upstream_retries_total",
              "Requests that were sent to a backend again, because it certainly had not looked at them, by what came of that.");
   tallies("result", words<retry_result>, &backend_counts::retries);

@@ -72,7 +72,7 @@ void set_policy(SSL_CTX* ctx, const server_settings& settings) {
   SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
   SSL_CTX_set_max_cert_list(ctx, certificate_list_max_bytes);
-  SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, nullptr);
+  if (!settings.any_protocol) SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, nullptr);
   SSL_CTX_set_client_hello_cb(ctx, client_hello_seen, nullptr);
   set_resumption(ctx, settings.clients);
 

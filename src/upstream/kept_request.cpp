@@ -22,17 +22,16 @@ void kept_request::begin(const std::vector<http2::field>& head, bool end) {
   std::size_t total = 0;
   for (const auto& f : head) total += f.name.size() + f.value.size();
   if (text_.size() < total) text_.resize(total);
-  fields_.clear();
   auto* at = text_.data();
-  const auto keep = [&at](std::string_view text) {
+  const auto keep = [&at](std::string_view& text) {
     if (!text.empty()) std::memcpy(at, text.data(), text.size());
-    const std::string_view kept(at, text.size());
+    text = {at, text.size()};
     at += text.size();
-    return kept;
   };
-  for (const auto& f : head) {
-    const auto name = keep(f.name);
-    fields_.push_back({name, keep(f.value), f.id, f.never_index});
+  fields_ = head;
+  for (auto& f : fields_) {
+    keep(f.name);
+    keep(f.value);
   }
   held_ = true;
   ended_ = end;

@@ -64,8 +64,8 @@ void pool::start(connection& on, pooled_exchange& request) {
   const auto gone = body.empty() ? 0 : on.session().send_data(*request.stream, body, kept.ended());
   if (request.which == pooled_exchange::sending::first)
     kept.trim();
-  else
-    kept.drop();
+  else if (core::defended("O09c"))
+    kept.drop();  // there is no third time
   request.taken(gone);
 }
 
@@ -142,7 +142,6 @@ void pool::connect_failed(core::error_code why) {
 // False: it is not sent again.
 bool pool::send_again(pooled_exchange& request, std::uint64_t refused_by) {
   if (stopped_ || !request.kept.held()) return false;
-  if (core::defended("O09c") && request.which != pooled_exchange::sending::first) return false;
   request.which = pooled_exchange::sending::second;
   request.silent_ = request.told_;
   request.since = core::clock::now();

@@ -45,7 +45,8 @@ BOOST_AUTO_TEST_CASE(a_wrong_type_is_told_with_the_right_one) {
   const row table[] = {
       {"limits: 5\n",
        "F/c.yaml:1:9: error: 'limits' must be a map, not a single value (keys below it: handshake, first_request, idle, "
-       "write_stall, drain, connections, connections_per_source, handshakes, handshakes_per_source, http1_head, http1_idle, streams, "
+       "write_stall, drain, tunnel_idle, connections, connections_per_source, handshakes, handshakes_per_source, http1_head, http1_idle, "
+       "streams, "
        "header_list, "
        "header_fields, continuations, header_block, resets, resets_per_second, streams_refused, pings, settings, settings_entries, "
        "empty_data, "
@@ -114,15 +115,6 @@ BOOST_AUTO_TEST_CASE(what_a_later_version_brings_is_told_from_what_is_unknown) {
       {before + "unix:/run/s.sock\n" + backend,
        "F/c.yaml:4:12: error: 'listeners[].address': unix sockets are not in this version (write HOST:PORT, for example "
        "127.0.0.1:19530)\n"},
-      {before + "127.0.0.1:1\n  protocol: connect\n" + backend,
-       "F/c.yaml:5:13: error: 'listeners[].protocol': connect is not in this version (use auto)\n"},
-      {before + "127.0.0.1:1\n  protocol: tcp\n  tokens: none\n" + backend,
-       "F/c.yaml:5:13: error: 'listeners[].protocol': tcp is not in this version (use auto)\n"},
-      {before + "127.0.0.1:1\n  protocol: tcp\n" + backend,
-       "F/c.yaml:5:13: error: 'listeners[].protocol': tcp is not in this version (use auto)\n"
-       "F/c.yaml:5:13: error: protocol tcp carries bytes, which have no tokens: 'tokens: required' cannot hold (connect asks for a "
-       "password "
-       "before the bytes, certificate_user for a certificate; both are not in this version)\n"},
       {before + "127.0.0.1:1\n  health: open\n" + backend,
        "F/c.yaml:5:11: error: 'listeners[].health' must be token, public, not 'open'\n"},
       {before + "127.0.0.1:1\n" +
@@ -245,9 +237,9 @@ BOOST_AUTO_TEST_CASE(a_list_where_a_map_belongs_hides_nothing) {
   check({"listeners: [a]\nbackends: [[]]\n",
          "F/c.yaml:1:13: error: an item of 'listeners' must be a map, not a single value (keys of an item: name, address, protocol, tls, "
          "tokens, "
-         "health, backend)\n"
+         "certificate_user, health, backend)\n"
          "F/c.yaml:2:12: error: an item of 'backends' must be a map, not a list (keys of an item: name, endpoints, rest, rest_endpoints, "
-         "resolve, max_connection_age, health, credentials)\n"});
+         "resolve, max_connection_age, health, credentials, tunnels)\n"});
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_is_not_there_is_a_fault_and_a_folder_too) {

@@ -114,8 +114,9 @@ BOOST_AUTO_TEST_CASE(connect_is_told_where_the_listener_allows_it) {
   r.head({{":status", "200"}}, true);  // and yet it is no tunnel
   BOOST_TEST(r.output() == "");
   BOOST_TEST(r.session.closing());
-  for (const std::string bad : {"CONNECT h:443 HTTP/1.1\r\nHost: g:443\r\n\r\n", "CONNECT h:443 HTTP/1.0\r\n\r\n",
-                                "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\nContent-Length: 5\r\n\r\n"}) {
+  for (const std::string bad :
+       {"CONNECT h:443 HTTP/1.1\r\nHost: g:443\r\n\r\n", "CONNECT h:443 HTTP/1.1\r\n\r\n", "CONNECT h:443 HTTP/1.0\r\nHost: g:443\r\n\r\n",
+        "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\nContent-Length: 5\r\n\r\n"}) {
     server_room other({}, {}, true);
     other.feed(bad);
     BOOST_TEST(other.events() == "");
@@ -136,6 +137,39 @@ std::string told(int i) {
 }
 
 std::string answer_to(int i) { return "HTTP/1.1 200 OK\r\nx: " + std::to_string(i) + "\r\ncontent-length: 0\r\n\r\n"; }
+
+BOOST_AUTO_TEST_CASE(what_follows_a_connect_is_never_a_request) {
+  const std::string connect = "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n", tail = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+  fed(
+      connect.size() + tail.size(),
+      [&](server_room& r) {
+        r.feed(connect + tail);
+        BOOST_TEST(r.events() == "request :method=CONNECT, :authority=h:443 end");
+        BOOST_TEST(!r.session.wants_input());
+        const auto given = r.session.accept_connect();
+        BOOST_TEST(std::string(reinterpret_cast<const char*>(given.data()), given.size()) == tail);
+        BOOST_TEST(r.output() == "HTTP/1.1 200 OK\r\n\r\n");
+        BOOST_TEST(r.session.closing());
+        BOOST_TEST(!r.session.cut());
+      },
+      http1::limits{}, true);
+  fed(
+      connect.size() + tail.size(),
+      [&](server_room& r) {
+        r.when_started = [&r](const request_head&, bool) { r.head({{":status", "403"}, {"content-length", "0"}}, true); };
+        r.feed(connect + tail);
+        BOOST_TEST(r.events() == "request :method=CONNECT, :authority=h:443 end");
+        BOOST_TEST(r.output() == "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        BOOST_TEST(r.session.closing());
+      },
+      http1::limits{}, true);
+}
+
+BOOST_AUTO_TEST_CASE(connect_needs_no_host_in_http_1_0) {
+  server_room r({}, {}, true);
+  r.feed("CONNECT h:443 HTTP/1.0\r\n\r\n");
+  BOOST_TEST(r.events() == "request :method=CONNECT end");
+}
 
 BOOST_AUTO_TEST_CASE(p10_four_requests_in_one_segment_each_have_their_own_authorization) {
   const auto all = with_token(1) + with_token(2) + with_token(3) + with_token(4);

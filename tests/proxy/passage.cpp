@@ -35,6 +35,7 @@ limits limits_of(const passage::options& chosen) {
   made.http1_idle = chosen.http1_idle;
   made.http2.response_stall = chosen.response_stall;
   made.buffers_bytes = chosen.buffers;
+  made.tunnel_idle = chosen.tunnel_idle;
   made.admission.connections = chosen.connections;
   return made;
 }
@@ -42,7 +43,7 @@ limits limits_of(const passage::options& chosen) {
 upstream::settings backend_of(const passage::options& chosen, std::uint16_t port) {
   auto made = chosen.backend;
   made.name = "milvus";
-  made.endpoints = {{"127.0.0.1", port}};
+  made.endpoints = {{"127.0.0.1", chosen.bytes_port ? chosen.bytes_port : port}};
   if (chosen.rest_port)
     made.rest_endpoints = {{"127.0.0.1", chosen.rest_port}};
   else if (made.speaks == upstream::rest::http1)
@@ -55,9 +56,15 @@ listener_settings door_of(const passage::options& chosen) {
   made.address = {"test", "127.0.0.1", 0};
   made.tokens = chosen.tokens ? auth::tokens::required : auth::tokens::none;
   made.backend = "milvus";
+  if (chosen.connect) made.speaks = listener_settings::protocol::connect;
+  if (chosen.tcp) made.speaks = listener_settings::protocol::tcp;
+  made.certificate_user = chosen.certificate_user;
   if (chosen.cert.empty()) return made;
   made.tls.emplace();
   made.tls->certificates = {{chosen.cert, chosen.key}};
+  made.tls->any_protocol = chosen.tcp;
+  made.tls->client_ca = chosen.client_ca;
+  if (!chosen.client_ca.empty()) made.tls->clients = tls::client_certificates::required;
   return made;
 }
 
@@ -119,6 +126,8 @@ void passage::drain() { impl_->serving->drain(); }
 void passage::abandon() { impl_->serving->abandon(); }
 bool passage::ended() const { return impl_->ended; }
 void passage::join() { impl_->thread.join(); }
+
+std::string passage::metrics() const { return impl_->metrics.page(); }
 
 std::string passage::log() {
   impl_->log.flush();

@@ -76,12 +76,16 @@ class passage {
  public:
   struct options {
     std::chrono::milliseconds handshake{10'000}, first_request{60'000}, idle{900'000}, write_stall{60'000}, drain{30'000};
-    std::chrono::milliseconds http1_head{10'000}, http1_idle{60'000};
+    std::chrono::milliseconds http1_head{10'000}, http1_idle{60'000}, tunnel_idle{0};
     std::chrono::milliseconds response_stall{60'000};
     std::size_t buffers = 256 * 1024 * 1024;
     std::uint32_t connections = 1'000, hash_queue = 1'024;
     bool tokens = true;
-    std::string cert = {}, key = {};  // PEM files; a plaintext port without
+    std::string cert = {}, key = {};    // PEM files; a plaintext port without
+    std::string client_ca = {};         // likewise; with it client certificates are required
+    bool connect = false, tcp = false;  // the port's protocol
+    bool certificate_user = false;
+    std::uint16_t bytes_port = 0;  // of the backend, when it is not the one in here
     upstream::settings backend = {};
     std::uint16_t rest_port = 0;  // of a backend that speaks HTTP/1.1; without one REST is off, unless backend says h2
     support::fake_backend::options fake = {};
@@ -103,6 +107,7 @@ class passage {
   void join();         // waits for that
 
   std::string log();
+  std::string metrics() const;
   bool log_has(std::string_view text, support::steady::duration limit = 10s);
 
   support::fake_backend backend;

@@ -1,68 +1,10 @@
 // The passage behind door 1: the same requests through TLS, by a TLS client that is not ours (`openssl s_client`; the proxy room may not
 // know OpenSSL).
 #include "passage.hpp"
-
-#include <spawn.h>
-#include <sys/wait.h>
-
-#include <filesystem>
-
-extern char** environ;
+#include "tls_client.hpp"
 
 namespace sallyport::proxy::testing {
 namespace {
-
-class process {
- public:
-  // `descriptor` becomes its standard input and output.
-  process(const std::vector<std::string>& words, int descriptor) {
-    std::vector<char*> arguments;
-    for (const auto& w : words) arguments.push_back(const_cast<char*>(w.c_str()));
-    arguments.push_back(nullptr);
-    posix_spawn_file_actions_t files;
-    ::posix_spawn_file_actions_init(&files);
-    ::posix_spawn_file_actions_adddup2(&files, descriptor, 0);
-    ::posix_spawn_file_actions_adddup2(&files, descriptor, 1);
-    ::posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
-    if (::posix_spawnp(&id_, arguments[0], &files, nullptr, arguments.data(), environ) != 0) id_ = -1;
-    ::posix_spawn_file_actions_destroy(&files);
-  }
-  ~process() {
-    if (id_ <= 0) return;
-    ::kill(id_, SIGTERM);
-    ::waitpid(id_, nullptr, 0);
-  }
-  process(const process&) = delete;
-  process& operator=(const process&) = delete;
-  bool succeeded() {
-    int status = -1;
-    if (id_ > 0) ::waitpid(std::exchange(id_, -1), &status, 0);
-    return status == 0;
-  }
-
- private:
-  pid_t id_ = -1;
-};
-
-// A TLS connection whose plaintext is on `descriptor()`.
-class tls_client {
- public:
-  tls_client(std::uint16_t port, const std::vector<std::string>& more) {
-    int pair[2];
-    BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
-    ours_ = pair[0];
-    std::vector<std::string> words{
-        "openssl", "s_client", "-quiet", "-nocommands", "-no_ign_eof", "-connect", "127.0.0.1:" + std::to_string(port)};
-    words.insert(words.end(), more.begin(), more.end());
-    program_ = std::make_unique<process>(words, pair[1]);
-    ::close(pair[1]);
-  }
-  int descriptor() const { return ours_; }  // whoever takes it closes it
-
- private:
-  int ours_ = -1;
-  std::unique_ptr<process> program_;
-};
 
 struct tls_port {
   users::temporary_folder folder;
@@ -70,13 +12,7 @@ struct tls_port {
   tls_port() {
     chosen.cert = folder.file("cert.pem");
     chosen.key = folder.file("key.pem");
-    const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-    process maker({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
-                   "/CN=localhost", "-keyout", chosen.key, "-out", chosen.cert},
-                  nothing);
-    ::close(nothing);
-    BOOST_REQUIRE(maker.succeeded());
-    std::filesystem::permissions(chosen.key, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    make_certificate("localhost", chosen.cert, chosen.key);
   }
 };
 

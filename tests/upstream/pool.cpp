@@ -312,7 +312,7 @@ BOOST_FIXTURE_TEST_CASE(a_backend_that_answers_no_ping_gets_no_new_request, room
   BOOST_REQUIRE(::listen(deaf, 8) == 0);
   ::getsockname(deaf, reinterpret_cast<sockaddr*>(&where), &size);
   chosen.endpoints = {{"127.0.0.1", ntohs(where.sin_port)}};
-  at.emplace(surroundings{io.get_executor(), tasks, turn, bench, buffers, scratch, log, counts}, chosen);
+  make(chosen);
   std::vector<int> accepted;
   const auto connected = [&](core::clock::duration limit) {
     return until(

@@ -26,8 +26,9 @@ namespace sallyport::auth {
 enum class tokens { required, none };
 
 // How a token is written in the authorization field. grpc: base64(user:password), and nothing else. rest, as Milvus' REST has it
-// (milvus-behaviour 1.5): `Basic` in any case and base64, `Bearer user:password` or `user:password` in plain text.
-enum class form { grpc, rest };
+// (milvus-behaviour 1.5): `Basic` in any case and base64, `Bearer user:password` or `user:password` in plain text. basic: of a
+// Proxy-Authorization field (RFC 7617): `Basic` in any case and base64, and nothing else.
+enum class form { grpc, rest, basic };
 
 struct settings {
   std::chrono::milliseconds refusal_floor{
@@ -48,6 +49,9 @@ enum class denial {
   wrong_password,
   overloaded,  // the hash queue is full: UNAVAILABLE, temporary
   revoked,     // the user was dropped or changed while the request was under way
+  // Of admit_certificate; the client learns nothing but the end of its connection.
+  no_certificate,    // none was shown
+  certificate_user,  // its name is no user's
 };
 std::string_view name_of(denial why);           // snake_case, for the log
 std::string_view denial_text(denial why);       // fixed strings for the client, Milvus' own where it has one (milvus-behaviour 1.2, 2.1)
@@ -126,6 +130,12 @@ class gate {
   // at once: it leaves at the refusal floor. (overloaded is: it says nothing about the token.)
   verdict admit(const evidence& facts, memo& remembered, waiter& who);
   void forget(waiter& who);
+
+  // certificate_user: required. A certificate that door 1 has verified, and whose common name is a user's, byte for byte, is what that
+  // user's password would be; for clients whose protocol has no room for one. Nobody waits: nothing is hashed.
+  std::variant<permit, denial> admit_certificate(const tls::peer_identity* shown);
+  // For bytes, which have no place for a token at all: nobody passes where one is demanded.
+  std::variant<permit, denial> admit_without_token(tokens demanded);
 
   // Is this permit still good for a stream that is open? False once its user was dropped or its credential or roles changed. Cheap when
   // nothing changed.

@@ -83,7 +83,7 @@ class session {
   session(const limits& within, buffer_pool& pool, decoded_block& scratch, session_events& events, time_point now);
 
   // What is being read.
-  enum class phase { head, length, chunked, trailers, until_close, whole };
+  enum class phase { head, length, chunked, trailers, until_close, whole, tunnel };  // tunnel: nothing, it is not ours to read
   // How the end of our message's body is told (RFC 9112 6).
   enum class framing { none, length, chunked, close };
 
@@ -120,6 +120,7 @@ class session {
   time_point head_began_{};
   void forget_credit() { uncredited_ = 0; }  // of a message that concerns nobody any more
   bool keeps_input() const { return !kept_.empty(); }
+  std::vector<std::byte> give_up_input();  // what was kept, for whoever it belongs to now
 
  private:
   void take_up(core::bytes fresh);
@@ -170,6 +171,9 @@ class server_session final : public session {
   void send_continue();                                                             // 100, if the client waits for it
   void send_informational(std::uint32_t status, const std::vector<field>& fields);  // HTTP/1.1 only, and never 101
   void send_head(const std::vector<field>& fields, bool end);
+  // CONNECT, when that was allowed: what comes behind its head is not looked at, and not a request whatever it looks like. This writes 200
+  // (RFC 9110 9.3.6) and gives what has come by now; the session is closing, and all that follows is for whom the tunnel leads to.
+  std::vector<std::byte> accept_connect();
   void abort_response();  // half an answer: the connection ends before it
   void begin_shutdown();  // after the answer under way, or at once
 

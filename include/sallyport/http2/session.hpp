@@ -286,7 +286,8 @@ class server_events : public session_events {
 
 class server_session final : public session {
  public:
-  server_session(const limits& within, buffer_pool& pool, decoded_block& scratch, server_events& events, time_point now);
+  server_session(const limits& within, buffer_pool& pool, decoded_block& scratch, server_events& events, time_point now,
+                 bool connect_allowed = false);
 
   void send_head(stream& on, const std::vector<field>& fields, bool end);
   void send_trailers(stream& on, const std::vector<field>& fields);  // after the DATA that waits
@@ -321,6 +322,7 @@ class server_session final : public session {
   void count_oversize();
 
   server_events& handler_;
+  const bool connect_allowed_;
   std::vector<std::uint32_t> stopped_;  // streams that were answered this turn before their request was whole
   enum class step { none, announced, finished } shutdown_ = step::none;
   std::uint32_t last_accepted_id_ = 0x7fffffff;

@@ -17,9 +17,11 @@ class plain_stream final : public stream {
   core::task<core::result<core::progress>> close() override;
   // Bytes or the end of the peer's direction wait in the socket: whoever writes first may write to a connection that is closed already.
   bool has_input();
+  void limit_receive(std::size_t bytes) { receive_max_ = bytes; }  // of one receive: for whoever has to keep what it is given
   void abort() noexcept override;
   void reset() noexcept override;
   std::size_t unsent() const override { return outbox_.size(); }
+  bool is_gone() override { return net::is_gone(socket_); }
 
  private:
   core::result<core::progress> take_in(receiver& to);
@@ -28,6 +30,7 @@ class plain_stream final : public stream {
   workbench& bench_;
   outbox outbox_;
   core::error_code dead_, cannot_send_;  // a failed send leaves what the peer has already sent readable
+  std::size_t receive_max_ = workbench::ciphertext_max_bytes;
   bool closed_ = false;
   bool filled_ = false;  // the last receive filled the workbench: more is probably there
   unsigned burst_ = 0;   // receives since the last wait

@@ -49,6 +49,8 @@ class stream {
 
   // Bytes that the socket has not taken yet.
   virtual std::size_t unsent() const = 0;
+  // The peer is there no more, in neither direction (a reset, keepalive without an answer): for whoever neither reads nor writes.
+  virtual bool is_gone() = 0;
 };
 
 // host:port of a peer, for logs and for the limits per source.

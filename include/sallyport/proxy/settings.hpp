@@ -15,9 +15,12 @@
 namespace sallyport::proxy {
 
 struct listener_settings {
-  net::listener_settings address;           // name, host, port
-  std::optional<tls::server_settings> tls;  // nothing: plaintext (tlsMode 0)
+  net::listener_settings address;              // name, host, port
+  std::optional<tls::server_settings> tls;     // nothing: plaintext (tlsMode 0)
+  enum class protocol { http, tcp, connect };  // auto: HTTP/2 and HTTP/1.1; bytes; HTTP CONNECT, then bytes
+  protocol speaks = protocol::http;
   auth::tokens tokens = auth::tokens::required;
+  bool certificate_user = false;      // tcp: door 2 is the name in the client certificate
   enum class health { token, open };  // who may ask grpc.health.v1: as any request, or everybody (listeners[].health: public)
   health health_for = health::token;
   std::string backend;  // name of an upstream::settings
@@ -30,6 +33,7 @@ struct limits {
   std::chrono::milliseconds write_stall{60'000};    // limits.write_stall: no byte taken by the socket while output waits
   std::size_t buffers_bytes = 256 * 1024 * 1024;    // limits.buffers: a worker's memory for bytes on their way
   std::chrono::milliseconds drain{30'000};          // limits.drain: SIGTERM to the end of open streams
+  std::chrono::milliseconds tunnel_idle{0};         // limits.tunnel_idle: without a byte; 0: that is legal for ever
   net::admission_limits admission;  // limits.connections, limits.connections_per_source, limits.handshakes, limits.handshakes_per_source
   std::chrono::milliseconds http1_head{10'000};  // limits.http1_head: the first byte of a head to its last
   std::chrono::milliseconds http1_idle{60'000};  // limits.http1_idle: between two requests

@@ -60,10 +60,17 @@ inline constexpr std::array words<handshake_result>{
     std::string_view("other"),
 };
 
-// Who answers: a backend over gRPC, a backend's REST, or Sallyport itself (the user calls).
-enum class request_kind { grpc, rest, local };
+// Who answers: a backend over gRPC, a backend's REST, Sallyport itself (the user calls), or a backend with bytes (protocol connect and
+// tcp).
+enum class request_kind { grpc, rest, local, tunnel };
 template <>
-inline constexpr std::array words<request_kind>{std::string_view("grpc"), std::string_view("rest"), std::string_view("local")};
+inline constexpr std::array words<request_kind>{std::string_view("grpc"), std::string_view("rest"), std::string_view("local"),
+                                                std::string_view("tunnel")};
+
+// Which way the bytes of a tunnel went.
+enum class direction { to_backend, to_client };
+template <>
+inline constexpr std::array words<direction>{std::string_view("to_backend"), std::string_view("to_client")};
 
 // What the client got; `error`: an answer of the backend that is an error, or a fault that has no word of its own here.
 enum class request_outcome {
@@ -96,16 +103,17 @@ inline constexpr std::array words<request_outcome>{
 
 // How door 2 came to its verdict.
 enum class auth_check {
-  memo,        // the connection's last token: passed
-  cache,       // the worker's verified tokens: passed
-  hashed,      // hashed, and right
-  negative,    // hashed lately, and known to be wrong
-  refused,     // malformed, or hashed and wrong
-  queue_full,  // auth.hash_queue
+  memo,         // the connection's last token: passed
+  cache,        // the worker's verified tokens: passed
+  certificate,  // a user's name in a client certificate: passed
+  hashed,       // hashed, and right
+  negative,     // hashed lately, and known to be wrong
+  refused,      // malformed, or hashed and wrong
+  queue_full,   // auth.hash_queue
 };
 template <>
 inline constexpr std::array words<auth_check>{
-    std::string_view("memo"),     std::string_view("cache"),   std::string_view("hashed"),
+    std::string_view("memo"),     std::string_view("cache"),   std::string_view("certificate"), std::string_view("hashed"),
     std::string_view("negative"), std::string_view("refused"), std::string_view("queue_full"),
 };
 
@@ -150,7 +158,8 @@ enum class connection_end {
   idle,
   drained,
   drain_timed_out,
-  limit,  // one of http2_limit
+  tunnel_ended,  // it had become one, or was one from the start; the log's tunnel_closed says why
+  limit,         // one of http2_limit
   other,
 };
 template <>
@@ -160,7 +169,8 @@ inline constexpr std::array words<connection_end>{
     std::string_view("write_stalled"),  std::string_view("settings_timeout"),
     std::string_view("no_request"),     std::string_view("idle"),
     std::string_view("drained"),        std::string_view("drain_timed_out"),
-    std::string_view("limit"),          std::string_view("other"),
+    std::string_view("tunnel_ended"),   std::string_view("limit"),
+    std::string_view("other"),
 };
 
 // What came of an attempt to connect to a backend.

@@ -84,6 +84,8 @@ struct alignas(64) backend_counts {
   amount connections, waiting, streams;  // open; requests in line for a place; requests on their way
   amount orphans;                        // exchanges whose client is gone and whose slot is still kept
   amount endpoints, endpoints_up;        // addresses, and those of them that are asked; every worker sees for itself
+  amount tunnels;                        // connections that carry a client's bytes as they are
+  void count(direction which, std::uint64_t bytes) { tunnel_bytes[static_cast<std::size_t>(which)].add(bytes); }
   void count(connect_result of) { connects[static_cast<std::size_t>(of)].add(); }
   void count(upstream_failure why) { failures[static_cast<std::size_t>(why)].add(); }
   void count(ejection why) { ejections[static_cast<std::size_t>(why)].add(); }
@@ -93,6 +95,7 @@ struct alignas(64) backend_counts {
   std::array<tally, values_of<upstream_failure>> failures;
   std::array<tally, values_of<ejection>> ejections;
   std::array<tally, values_of<retry_result>> retries;
+  std::array<tally, values_of<direction>> tunnel_bytes;
 };
 
 // What has no label; `words` has their names in the page, without the ends that their kinds and units give them.

@@ -26,6 +26,7 @@ struct server_settings {
   profile versions = profile::intermediate;
   client_certificates clients = client_certificates::none;
   std::string client_ca = {};  // PEM, one or more; wanted unless clients is none
+  bool any_protocol = false;   // bytes of any kind follow: ALPN is neither asked for nor answered (RFC 7301 3.1)
 };
 
 class context {

@@ -66,6 +66,7 @@ class session final : public net::stream {
   void abort() noexcept override;
   void reset() noexcept override;
   std::size_t unsent() const override { return outbox_.size(); }
+  bool is_gone() override { return net::is_gone(socket_); }
 
  private:
   struct bio;

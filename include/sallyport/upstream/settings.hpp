@@ -43,6 +43,8 @@ struct settings {
   std::chrono::milliseconds resolve{30'000};                // how often names are
   std::chrono::milliseconds max_connection_age{1'800'000};  // +- 20 %; 0: never
   upstream::health health;
+  // A worker: each has two descriptors, and 288 KiB at the very most, when neither end takes what the other one sends.
+  std::uint32_t tunnels = 1024;
 };
 
 }  // namespace sallyport::upstream

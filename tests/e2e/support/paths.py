@@ -5,6 +5,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("SALLYPORT_BUILD", REPOSITORY / "build")).resolve()
+PEERS = Path(os.environ.get("SALLYPORT_PEERS", REPOSITORY / "build" / "peers")).resolve()
 VENVS = Path(os.environ.get("SALLYPORT_VENVS", REPOSITORY / "build" / "venv")).resolve()
 PROGRAM = BUILD / "sallyport"
 GUIDE = REPOSITORY / "tests" / "demo" / "guide.py"
@@ -18,3 +19,11 @@ def python_of(venv: str) -> Path:
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing: ./dev test makes the virtual environments, or set SALLYPORT_VENVS")
     return path
+
+
+def peer(name: str) -> Path:
+    """A program of redis or PostgreSQL; `./dev test` unpacks them."""
+    for folder in (PEERS / "usr/bin", PEERS / "usr/lib/postgresql/15/bin"):
+        if (folder / name).exists():
+            return folder / name
+    raise FileNotFoundError(f"{name} is not in {PEERS}: ./dev test unpacks it, or set SALLYPORT_PEERS")

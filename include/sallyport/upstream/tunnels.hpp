@@ -1,0 +1,67 @@
+// Plain connections from one worker to one backend, for clients whose bytes go on as they are (P7): one for each tunnel, opened when door 2
+// has passed its client and never shared.
+//
+// A connection is had by a permit alone. Owned by its worker and used on its thread; outlives the connections. Bounded: connections at
+// once, and the time that making one may take; after a failed connect it fails fast until the next attempt is due.
+#pragma once
+
+#include <sallyport/auth/gate.hpp>
+#include <sallyport/net/plain_stream.hpp>
+#include <sallyport/upstream/exchange.hpp>
+#include <sallyport/upstream/resolver.hpp>
+#include <sallyport/upstream/surroundings.hpp>
+
+#include <memory>
+#include <optional>
+
+namespace sallyport::upstream {
+
+class reconnect_pause;
+
+class tunnels {
+ public:
+  tunnels(const surroundings& around, const settings& s, resolver& names);
+  ~tunnels();
+  tunnels(const tunnels&) = delete;
+  tunnels& operator=(const tunnels&) = delete;
+
+  // Gives its place back when it goes.
+  class connection {
+   public:
+    connection(tunnels& home, core::tcp_socket socket);
+    ~connection();
+    connection(const connection&) = delete;
+    connection& operator=(const connection&) = delete;
+    net::plain_stream& stream() { return stream_; }
+    void count(std::uint64_t to_backend, std::uint64_t to_client);  // all that it has carried so far
+
+   private:
+    tunnels& home_;
+    net::plain_stream stream_;
+    std::uint64_t to_backend_ = 0, to_client_ = 0;  // counted already
+  };
+
+  struct opened {
+    std::unique_ptr<connection> made;    // nullptr: `why` says why
+    failure why = failure::unreachable;  // or no_slot
+  };
+  // named: the endpoint that is wanted, else each in turn until one accepts, and the next tunnel begins with the next.
+  core::task<opened> open(auth::permit passed, std::optional<endpoint> named);
+
+  const settings& about() const { return settings_; }
+
+ private:
+  void count(failure why);
+  core::task<core::result<core::tcp_socket>> dial_one(endpoint to);
+  void log_unreachable(const endpoint& to, core::error_code why);
+
+  surroundings around_;
+  resolver& names_;
+  settings settings_;
+  telemetry::backend_counts& counted_;
+  std::unique_ptr<reconnect_pause> pause_;
+  std::size_t next_ = 0;    // of the endpoints
+  std::uint32_t open_ = 0;  // and those that are being made
+};
+
+}  // namespace sallyport::upstream

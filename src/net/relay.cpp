@@ -1,0 +1,100 @@
+#include <sallyport/net/relay.hpp>
+
+#include <sallyport/core/deadline.hpp>
+
+namespace sallyport::net {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto linger_time = 2s;  // a reset would destroy last words that are on their way
+
+struct nobody final : receiver {
+  void received(core::bytes) override {}
+};
+
+core::task<core::result<core::progress>> receive_to_the_end(stream& from) {
+  nobody sink;
+  for (;;) {
+    const auto got = co_await from.receive(sink);
+    if (!got || *got == core::progress::ended) co_return got;
+  }
+}
+
+}  // namespace
+
+core::task<void> relay::run(core::bytes from_client, core::bytes from_backend) {
+  using namespace core::asio::experimental::awaitable_operators;
+  if (!from_client.empty()) up_.received(from_client);
+  if (!from_backend.empty()) down_.received(from_backend);
+  auto up = carry(up_), down = carry(down_);
+  co_await (std::move(up) && std::move(down));
+  if (!cause_.empty() && !cut_) {
+    // One side had stopped taking, and the other one has got its last words and their end.
+    co_await discard(cause_ == "backend_broken" ? up_.from : down_.from);
+    end(cause_);
+  }
+  if (cause_.empty()) cause_ = "ended";
+}
+
+core::task<void> relay::carry(way& w) {
+  for (;;) {
+    if (w.sent && *w.sent == core::progress::blocked) {
+      w.sent = co_await w.to.drained();
+      if (cut_) co_return;
+    }
+    if (!w.sent) {
+      // It takes no more; what it has said before may still be read, and is passed on up to its end.
+      if (cause_.empty()) cause_ = broken(w.to);
+      co_return;
+    }
+    if (w.input_ended) break;
+    const auto got = co_await w.from.receive(w);
+    if (cut_) co_return;
+    if (!got) co_return end(broken(w.from));
+    w.input_ended = *got == core::progress::ended;
+  }
+  const auto closed = co_await w.to.close();
+  if (!closed) end(broken(w.to));
+}
+
+core::task<void> relay::discard(stream& from) {
+  auto rest = receive_to_the_end(from);
+  (void)co_await core::with_deadline(std::move(rest), linger_time);
+}
+
+void relay::end(std::string_view cause) noexcept {
+  if (std::exchange(cut_, true)) return;
+  if (cause_.empty()) cause_ = cause;
+  up_.from.reset();
+  up_.to.reset();
+}
+
+bool relay::stalled(way& w, core::clock::time_point now, core::clock::duration limit) const {
+  const auto unsent = w.to.unsent();
+  if (unsent == 0 || unsent != w.seen_unsent || w.bytes != w.seen_bytes) {
+    w.seen_unsent = unsent;
+    w.seen_bytes = w.bytes;
+    w.taken_at = now;
+    return false;
+  }
+  return now - w.taken_at >= limit;
+}
+
+void relay::sweep(core::clock::time_point now, core::clock::duration write_stall, core::clock::duration idle) {
+  if (cut_) return;
+  const bool up_stalls = stalled(up_, now, write_stall), down_stalls = stalled(down_, now, write_stall);
+  if (up_stalls || down_stalls) return end("write_stalled");
+  if (const auto moved = up_.bytes + down_.bytes; moved != moved_bytes_ || moved_at_ == core::clock::time_point{}) {
+    moved_bytes_ = moved;
+    moved_at_ = now;
+  }
+  if (idle > idle.zero() && now - moved_at_ >= idle) return end("idle");
+  if (!cause_.empty()) return;
+  // Nobody reads from a side whose input has ended, and so nobody would hear of its reset.
+  for (const auto* w : {&up_, &down_})
+    if (w->input_ended && w->from.is_gone()) return end(broken(w->from));
+}
+
+}  // namespace sallyport::net

@@ -1,0 +1,51 @@
+// A connection whose bytes go on as they are: protocol tcp from the start, HTTP/1.1 after CONNECT.
+#include "connection.hpp"
+#include "refusal.hpp"
+
+namespace sallyport::proxy {
+
+void connection::become_tunnel(std::unique_ptr<upstream::tunnels::connection> to, const auth::permit& passed, tunnel_record of,
+                               std::vector<std::byte> first) {
+  auto& backend = to->stream();
+  tunnel_.reset(new tunnel{std::move(to), passed, std::move(of), std::move(first), {*stream_, backend}});
+  wanted_.cancel();
+}
+
+core::task<void> connection::open_tunnel() {
+  tunnel_record record(*this, "tcp");
+  const auto& door_2 = door_.settings;
+  auto judged = door_2.certificate_user ? around_.gate.admit_certificate(certificate()) : around_.gate.admit_without_token(door_2.tokens);
+  if (const auto* why = std::get_if<auth::denial>(&judged)) co_return refuse_tunnel(record, refusal_of(*why), {});
+  const auto& passed = std::get<auth::permit>(judged);
+  std::optional<upstream::endpoint> any;
+  auto attempt = door_.tunnels.open(passed, any);
+  auto opened = co_await std::move(attempt);
+  if (aborted_) co_return;
+  if (!opened.made) co_return refuse_tunnel(record, refusal_of(opened.why), passed.user_name());
+  if (!around_.gate.still_good(passed)) co_return refuse_tunnel(record, refusal_of(auth::denial::revoked), passed.user_name());
+  record.opened(*opened.made, passed);
+  become_tunnel(std::move(opened.made), passed, std::move(record), {});
+}
+
+// Bytes have no words for a refusal: a reset is taken for no whole answer of the backend's.
+void connection::refuse_tunnel(tunnel_record& record, const refusal& why, std::string_view user) {
+  const auto* shown = certificate();
+  record.refused(why, user, {}, shown ? std::string_view(shown->subject) : std::string_view());
+  cause_ = "tunnel_ended";
+  stream_->reset();
+}
+
+core::task<void> connection::carry() {
+  cause_ = "tunnel_ended";
+  talk_.reset();
+  co_await tunnel_->bytes.run(tunnel_->first);
+  tunnel_->record.moved(tunnel_->bytes.to_backend(), tunnel_->bytes.to_client());
+  tunnel_->record.closed(tunnel_->bytes.cause());
+}
+
+void connection::sweep_tunnel(core::clock::time_point now) {
+  tunnel_->record.moved(tunnel_->bytes.to_backend(), tunnel_->bytes.to_client());
+  tunnel_->bytes.sweep(now, around_.within.write_stall, around_.within.tunnel_idle);
+}
+
+}  // namespace sallyport::proxy

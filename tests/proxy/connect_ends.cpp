@@ -1,0 +1,125 @@
+// How tunnels end: users that go, the drain, clocks; and what is counted of them.
+#include "connect.hpp"
+
+#include <thread>
+
+namespace sallyport::proxy::testing {
+
+BOOST_AUTO_TEST_SUITE(connect_ends)
+
+BOOST_AUTO_TEST_CASE(the_tunnels_of_a_dropped_user_end_and_those_of_others_go_on) {
+  connect_passage p;
+  BOOST_REQUIRE(!p.on.users.create("alice", "secret1"));
+  auto roots = p.connect();
+  auto roots_far = p.bytes.accept();
+  auto hers = p.connect("Basic " + token("alice", "secret1"));
+  auto hers_far = p.bytes.accept();
+  auto two = p.on.client();
+  const auto stream = two.open(with(p.head_of(p.target()), "proxy-authorization", "Basic " + token("alice", "secret1")), false);
+  auto stream_far = p.bytes.accept();
+  BOOST_REQUIRE((hers_far && stream_far));
+  BOOST_REQUIRE(two.until([&] { return two.at(stream).header_blocks == 1; }));
+  BOOST_REQUIRE(!p.on.users.drop("alice"));
+  const auto begun = steady::now();
+  BOOST_TEST(hers->socket().read_all() == "");
+  BOOST_TEST((two.finish(stream).reset == h2::cancel));
+  BOOST_TEST(hers_far->read_all() == "");
+  BOOST_TEST(stream_far->read_all() == "");
+  BOOST_TEST((steady::now() - begun < 3s));
+  BOOST_TEST(p.on.log_has("tunnel_closed cause=revoked"));
+  roots->raw("still here");
+  BOOST_TEST(support::read_exactly(*roots_far, 10) == "still here");
+  BOOST_TEST(p.refused(spoken::http1, {"CONNECT", p.target(), {{"proxy-authorization", "Basic " + token("alice", "secret1")}}}).status ==
+             407);
+}
+
+BOOST_AUTO_TEST_CASE(a_drain_lets_tunnels_go_on_for_its_time_and_then_cuts_them) {
+  passage::options chosen;
+  chosen.drain = 1s;
+  connect_passage p(chosen);
+  auto one = p.connect();
+  auto far = p.bytes.accept();
+  auto two = p.on.client();
+  const auto id = two.open(p.head_of(p.target()), false);
+  auto stream_far = p.bytes.accept();
+  BOOST_REQUIRE(two.until([&] { return two.at(id).header_blocks == 1; }));
+  p.on.drain();
+  BOOST_REQUIRE(two.until([&] { return !two.farewells().empty(); }));
+  one->raw("go on");
+  two.data(id, "and you", false);
+  BOOST_TEST(support::read_exactly(*far, 5) == "go on");
+  BOOST_TEST(support::read_exactly(*stream_far, 7) == "and you");
+  BOOST_TEST(one->socket().read_all() == "");
+  BOOST_TEST((two.finish(id).reset == h2::cancel));
+  two.close();
+  p.on.join();
+  BOOST_TEST(p.on.log().find("tunnel_closed cause=drain_timed_out") != std::string::npos);
+  BOOST_TEST(p.on.log().find("cause=aborted") == std::string::npos);  // neither of the two
+}
+
+BOOST_AUTO_TEST_CASE(whoever_is_abandoned_with_tunnels_open_ends_at_once) {
+  connect_passage p;
+  auto one = p.connect();
+  auto two = p.on.client();
+  const auto id = two.open(p.head_of(p.target()), false);
+  BOOST_REQUIRE(two.until([&] { return two.at(id).header_blocks == 1; }));
+  const auto begun = steady::now();
+  p.on.abandon();
+  p.on.join();
+  BOOST_TEST((steady::now() - begun < 2s));
+}
+
+BOOST_AUTO_TEST_CASE(an_idle_tunnel_lives_unless_there_is_a_limit) {
+  passage::options chosen;
+  chosen.tunnel_idle = 500ms;
+  chosen.http1_idle = 300ms;
+  connect_passage p(chosen);
+  auto one = p.connect();
+  auto two = p.on.client();
+  const auto id = two.open(p.head_of(p.target()), false);
+  const auto begun = steady::now();
+  BOOST_TEST(one->socket().read_all() == "");
+  BOOST_TEST((steady::now() - begun >= 450ms));
+  BOOST_TEST((two.finish(id).reset == h2::cancel));
+  BOOST_TEST(p.on.log_has("tunnel_closed cause=idle"));
+
+  passage::options without;
+  without.http1_idle = without.idle = without.first_request = 300ms;
+  connect_passage q(without);
+  auto other = q.connect();
+  auto far = q.bytes.accept();
+  std::this_thread::sleep_for(900ms);  // nothing is to happen
+  other->raw("alive");
+  BOOST_TEST(support::read_exactly(*far, 5) == "alive");
+}
+
+BOOST_AUTO_TEST_CASE(nobody_is_asked_where_tokens_are_none) {
+  passage::options chosen;
+  chosen.tokens = false;
+  connect_passage p(chosen);
+  http1_client client(p.on.port());
+  client.raw("CONNECT " + p.target() + " HTTP/1.1\r\nhost: " + p.target() + "\r\n\r\n");
+  BOOST_TEST(client.answer(true).status() == 200);
+}
+
+BOOST_AUTO_TEST_CASE(tunnels_and_their_bytes_are_counted) {
+  connect_passage p;
+  auto client = p.connect();
+  auto far = p.bytes.accept();
+  BOOST_TEST(p.on.metrics().find("sallyport_tunnels_open{backend=\"milvus\"} 1\n") != std::string::npos);
+  client->raw("12345");
+  BOOST_TEST(support::read_exactly(*far, 5) == "12345");
+  far->write("123");
+  BOOST_TEST(support::read_exactly(client->socket(), 3) == "123");
+  client.reset();
+  far.reset();
+  BOOST_TEST(p.on.log_has("tunnel_closed"));
+  const auto page = p.on.metrics();
+  BOOST_TEST(page.find("sallyport_tunnel_bytes_total{backend=\"milvus\",direction=\"to_backend\"} 5\n") != std::string::npos);
+  BOOST_TEST(page.find("sallyport_tunnel_bytes_total{backend=\"milvus\",direction=\"to_client\"} 3\n") != std::string::npos);
+  BOOST_TEST(page.find("sallyport_requests_total{kind=\"tunnel\",outcome=\"ok\"} 1\n") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace sallyport::proxy::testing
