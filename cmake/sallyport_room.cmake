@@ -6,6 +6,7 @@ set(SALLYPORT_LIBRARY_spdlog         spdlog::spdlog)
 set(SALLYPORT_LIBRARY_prometheus     PkgConfig::prometheus)
 set(SALLYPORT_LIBRARY_openssl_ssl    OpenSSL::SSL)
 set(SALLYPORT_LIBRARY_openssl_crypto OpenSSL::Crypto)
+set(SALLYPORT_LIBRARY_nghttp2        PkgConfig::nghttp2)  # for tests alone
 set(SALLYPORT_LIBRARY_sqlite3        PkgConfig::sqlite3)
 set(SALLYPORT_LIBRARY_libsodium      PkgConfig::libsodium)
 set(SALLYPORT_LIBRARY_libcrypt       PkgConfig::libcrypt)

@@ -364,7 +364,8 @@ void exchange::log_refusal(const refusal& why) const {
 // ---- clocks and memory
 
 void exchange::sweep(core::clock::time_point now) {
-  if (core::defended("O07c") && give_up_at_ != core::clock::time_point{} && now >= give_up_at_) end_with(refusal_of(broken_off::deadline_passed));
+  if (core::defended("O07c") && give_up_at_ != core::clock::time_point{} && now >= give_up_at_)
+    end_with(refusal_of(broken_off::deadline_passed));
 }
 
 std::string_view exchange::holder() const { return permit_ && !permit_->user_name().empty() ? permit_->user_name() : on_->source(); }

@@ -1,59 +1,76 @@
-// libFuzzer: a path, a zero byte, a body, through what REST v2 reads of strangers. Only the five paths are answered, and what is forwarded
-// names no family in plain sight; a body that is taken has its required fields, in UTF-8; every refusal is JSON. Build with clang's
-// -fsanitize=fuzzer,address, src/core/secret.cpp, src/milvus/{rest_json,rest_families,rpc_families,wire}.cpp and the .pb.cc of
-// milvus.proto.
-#include "rest_json.hpp"
-#include "wire.hpp"
+// The JSON of the users' calls of REST v2. Input: the body.
+//
+// Invariants: a body that is taken is what Boost.JSON, building the whole tree, makes of it, too: an object with the fields that are
+// required, none of them empty, all in UTF-8; a refusal has one of Milvus' two codes and is JSON itself.
+#include "target.hpp"
 
-#include <sallyport/milvus/rest.hpp>
+#include <milvus/rest_json.hpp>
+#include <milvus/wire.hpp>
 
 #include <boost/json/parse.hpp>
 
 #include <array>
-#include <cstdint>
-#include <cstdlib>
 
 namespace {
 
 using namespace sallyport;
+using namespace sallyport::fuzz;
+namespace json = boost::json;
 
-void demand(bool holds) {
-  if (!holds) std::abort();
+constexpr std::array all_fields{
+    milvus::rest_field{"userName", "UserName", &milvus::rest_fields::user_name, true},
+    milvus::rest_field{"password", "Password", &milvus::rest_fields::password, true},
+    milvus::rest_field{"newPassword", "NewPassword", &milvus::rest_fields::new_password, true},
+    milvus::rest_field{"dbName", "DbName", &milvus::rest_fields::db_name, false},
+};
+
+void demand_fault(const std::string& text, std::int32_t code) {
+  core::error_code ec;
+  const auto parsed = json::parse(text, ec);
+  demand(!ec && parsed.is_object() && parsed.as_object().size() == 2, "a refusal that is no JSON");
+  demand(parsed.as_object().at("code").as_int64() == code && parsed.as_object().at("message").is_string(), "a refusal of another form");
 }
 
-void expect_fault(const std::string& text) {
+bool same_key(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+// What the tree says of a field, unless it is there in several spellings or is null: those are told apart by their order alone.
+void compare(const json::object& tree, const milvus::rest_field& field, const std::string& ours) {
+  const json::value* found = nullptr;
+  for (const auto& [key, value] : tree) {
+    if (!same_key({key.data(), key.size()}, field.key)) continue;
+    if (found) return;
+    found = &value;
+  }
+  if (!found) return demand(ours.empty(), "a field out of nothing");
+  if (found->is_null()) return;
+  demand(found->is_string() && std::string_view(found->as_string()) == ours, "another value");
+}
+
+void check(core::bytes input) {
+  milvus::rest_fields sent;
+  const auto fault = milvus::read_json(input, {"NewPasswordReq", all_fields}, sent);
+  if (fault) {
+    demand(fault->code == 1801 || fault->code == 1802, "a code that Milvus has not");
+    demand(milvus::is_utf8(fault->reason), "a reason that is not UTF-8");
+    demand_fault(milvus::json_fault(fault->code, fault->reason), fault->code);
+    if (fault->code == 1801) return;
+  }
+  json::parse_options options;
+  options.max_depth = 64;
   core::error_code ec;
-  const auto parsed = boost::json::parse(text, ec);
-  demand(!ec && parsed.is_object() && parsed.as_object().size() == 2 && parsed.as_object().at("code").as_int64() != 0);
+  const auto tree = json::parse({reinterpret_cast<const char*>(input.data()), input.size()}, ec, {}, options);
+  demand(!ec && (tree.is_object() || tree.is_null()), "a body that is no object");
+  for (const auto& field : all_fields) {
+    const auto& ours = sent.*field.into;
+    demand(milvus::is_utf8(ours), "a value that is not UTF-8");
+    demand(fault || !field.required || !ours.empty(), "a required field that is empty");
+    if (tree.is_object()) compare(tree.as_object(), field, ours);
+  }
 }
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t size) {
-  using milvus::disposition;
-  const std::string_view text(reinterpret_cast<const char*>(input), size);
-  const auto end = std::min(text.find('\0'), text.size());
-  const auto path = text.substr(0, end), body = text.substr(std::min(end + 1, text.size()));
-
-  const disposition what = milvus::classify_rest(path);
-  if (what == disposition::answer) demand(path.starts_with("/v2/vectordb/users/") && path.find('%') == path.npos);
-  if (what == disposition::forward)
-    for (const char* family : {"/vectordb/users", "/vectordb/roles", "/vectordb/privilege_groups"}) demand(path.find(family) == path.npos);
-  expect_fault(milvus::rest_refusal(path).body);
-
-  static constexpr std::array fields{
-      milvus::rest_field{"userName", "UserName", &milvus::rest_fields::user_name, true},
-      milvus::rest_field{"password", "Password", &milvus::rest_fields::password, true},
-      milvus::rest_field{"newPassword", "NewPassword", &milvus::rest_fields::new_password, true},
-      milvus::rest_field{"dbName", "DbName", &milvus::rest_fields::db_name, false},
-  };
-  milvus::rest_fields sent;
-  if (const auto fault = milvus::read_json(std::as_bytes(std::span(body)), {"NewPasswordReq", fields}, sent)) {
-    demand(fault->code == 1801 || fault->code == 1802);
-    expect_fault(milvus::json_fault(fault->code, fault->reason));
-  } else {
-    demand(!sent.user_name.empty() && !sent.password.empty() && !sent.new_password.empty());
-    for (const auto* field : {&sent.user_name, &sent.password, &sent.new_password, &sent.db_name}) demand(milvus::is_utf8(*field));
-  }
-  return 0;
-}
+SALLYPORT_FUZZ_TARGET(milvus_rest, check)

@@ -1,69 +1,14 @@
 // Boost.Beast's parser as the judge: whatever we accept, it accepts, and reads the same out of it, up to the same byte. It is more lenient
 // than we are, so the other direction holds for valid messages alone.
+#include "beast_judge.hpp"
 #include "messages.hpp"
 #include "rooms.hpp"
-
-#include <boost/beast/http.hpp>
-
-#include <algorithm>
-#include <map>
 
 namespace sallyport::http1::tests {
 namespace {
 
-namespace beast = boost::beast::http;
 constexpr std::uint32_t seed = 20'261'125;
 constexpr int rounds = 6'000;
-
-struct message {
-  std::string first, second;  // method and target; status
-  std::vector<std::pair<std::string, std::string>> fields;
-  std::string body;
-  std::size_t end = 0;  // how many bytes there were when it was whole
-};
-
-std::string lower(std::string_view text) {
-  std::string to(text);
-  for (auto& c : to) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return to;
-}
-
-// What does not go further, by the rules and by what this message's Connection names.
-template <class Fields>
-void keep_fields(const Fields& fields, message& into) {
-  std::vector<std::string> gone{"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
-                                "host",       "expect"};
-  for (const auto& f : fields) {
-    if (lower(f.name_string()) != "connection") continue;
-    std::string_view rest(f.value().data(), f.value().size());
-    for (;;) {
-      const auto comma = rest.find(',');
-      auto word = rest.substr(0, comma);
-      while (!word.empty() && (word.front() == ' ' || word.front() == '\t')) word.remove_prefix(1);
-      while (!word.empty() && (word.back() == ' ' || word.back() == '\t')) word.remove_suffix(1);
-      gone.push_back(lower(word));
-      if (comma == rest.npos) break;
-      rest.remove_prefix(comma + 1);
-    }
-  }
-  for (const auto& f : fields) {
-    auto name = lower(f.name_string());
-    if (std::find(gone.begin(), gone.end(), name) == gone.end()) into.fields.emplace_back(std::move(name), std::string(f.value()));
-  }
-}
-
-// Beast keeps fields of one name together, so order is compared within a name.
-std::string shown(const message& m) {
-  const std::multimap<std::string, std::string> by_name(m.fields.begin(), m.fields.end());
-  std::string text = m.first + " " + m.second + "\n";
-  for (const auto& [name, value] : by_name) text += name + ": " + value + "\n";
-  return text + "\n" + m.body + "\nup to " + std::to_string(m.end);
-}
-
-void read_ours(const std::vector<field>& fields, message& into) {
-  for (const auto& f : fields)
-    if (!f.name.starts_with(':')) into.fields.emplace_back(f.name, f.value);
-}
 
 // The messages that were whole, fed byte by byte so that we know where.
 std::vector<message> accepted_requests(const std::string& text, bool& failed) {
@@ -91,29 +36,6 @@ std::vector<message> accepted_requests(const std::string& text, bool& failed) {
   (void)r.output();
   failed = r.session.failed();
   return all;
-}
-
-// One message from the front of `text`; false when the judge refuses it, or finds no end of it. It adds trailers to the fields, so those
-// are kept when the head is whole.
-template <class Parser>
-bool judge(std::string_view text, Parser& parser, std::size_t& taken, std::string& why, message& into) {
-  parser.body_limit(boost::none);
-  parser.header_limit(1 << 20);
-  taken = 0;
-  while (!parser.is_done()) {
-    boost::system::error_code ec;
-    const auto n = parser.put(boost::asio::buffer(text.data() + taken, text.size() - taken), ec);
-    taken += n;
-    if (parser.is_header_done() && !parser.eager()) {
-      keep_fields(parser.get(), into);
-      parser.eager(true);
-      continue;
-    }
-    if (ec && ec != beast::error::need_more) return why = ec.message(), false;
-    if (parser.is_done()) break;
-    if (n == 0) return why = "needs more", false;
-  }
-  return true;
 }
 
 void compare_requests(const std::string& text, const std::vector<message>& ours) {

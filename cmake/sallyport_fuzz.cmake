@@ -1,0 +1,55 @@
+# Fuzzing. Each tests/fuzz/NAME.cpp with SALLYPORT_FUZZ_TARGET(NAME, …) is a target. In the preset `fuzz` it is a program of clang's
+# libFuzzer in build/fuzz/targets, linked with the archives of the rooms named here and of no others: nothing else is built for it. In every
+# other build all targets are one test, which feeds each of them its corpus in tests/fuzz/corpus.
+option(SALLYPORT_FUZZ "build the fuzz targets with libFuzzer, and no tests" OFF)
+if(SALLYPORT_FUZZ)
+  set(SALLYPORT_TESTS OFF)
+  # An archive does not wait for those that it will be linked with.
+  set(CMAKE_OPTIMIZE_DEPENDENCIES ON)
+  # What a container's bounds catch is a finding, too.
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+endif()
+
+# ROOMS in the order of the link; SOURCES are of rooms that are not worth building for one file.
+function(sallyport_fuzz_targets)
+  cmake_parse_arguments(FUZZ "" "" "ROOMS;SOURCES;USES" ${ARGN})
+  _sallyport_sources(fuzz tests sources)
+  if(SALLYPORT_FUZZ)
+    list(FILTER sources EXCLUDE REGEX "/replay\\.cpp$")
+    add_custom_target(fuzz_targets)
+    add_library(fuzz_sources STATIC ${FUZZ_SOURCES})
+    _sallyport_fuzz_includes(fuzz_sources)
+    _sallyport_link(fuzz_sources)
+    foreach(source IN LISTS sources)
+      cmake_path(GET source STEM name)
+      add_executable(fuzz_${name} ${source})
+      set_target_properties(fuzz_${name} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/targets)
+      target_compile_definitions(fuzz_${name} PRIVATE SALLYPORT_LIBFUZZER)
+      target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+      _sallyport_fuzz_includes(fuzz_${name})
+      target_link_libraries(fuzz_${name} PRIVATE fuzz_sources)
+      foreach(room IN LISTS FUZZ_ROOMS)
+        target_link_libraries(fuzz_${name} PRIVATE $<TARGET_FILE:sallyport_${room}>)
+      endforeach()
+      _sallyport_link(fuzz_${name} USES ${FUZZ_USES})
+      add_dependencies(fuzz_targets fuzz_${name})
+    endforeach()
+  elseif(SALLYPORT_TESTS)
+    add_executable(tests_fuzz ${sources})
+    set_target_properties(tests_fuzz PROPERTIES OUTPUT_NAME fuzz RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    set_source_files_properties(${CMAKE_SOURCE_DIR}/tests/fuzz/replay.cpp PROPERTIES
+      COMPILE_DEFINITIONS "BOOST_TEST_DYN_LINK;SALLYPORT_FUZZ_CORPUS=\"${CMAKE_SOURCE_DIR}/tests/fuzz/corpus\"")
+    target_compile_options(tests_fuzz PRIVATE -O0 -g1 -U_FORTIFY_SOURCE)
+    _sallyport_fuzz_includes(tests_fuzz)
+    target_link_libraries(tests_fuzz PRIVATE Boost::unit_test_framework)
+    _sallyport_link(tests_fuzz KNOWS proxy ${FUZZ_ROOMS} USES ${FUZZ_USES})
+    add_test(NAME fuzz_corpora COMMAND tests_fuzz --color_output=no --log_level=test_suite)
+    set_tests_properties(fuzz_corpora PROPERTIES LABELS room TIMEOUT 900)
+  endif()
+endfunction()
+
+# A target looks into rooms: <ROOM/header.hpp> of src, and what the rooms' tests share. What protoc makes lies in the milvus room's folder.
+function(_sallyport_fuzz_includes TARGET)
+  target_include_directories(${TARGET} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
+  target_include_directories(${TARGET} SYSTEM PRIVATE ${CMAKE_BINARY_DIR}/generated_milvus)
+endfunction()
