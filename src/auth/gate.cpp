@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t token_max_bytes = 1024;
 
-// attacks.md's "negative result hammering": the same wrong token costs one hash in this time.
+// The same wrong token, sent again and again, costs one hash in this time.
 constexpr std::chrono::seconds refused_ttl{5};
 constexpr std::size_t refused_max = 4096;
 

@@ -15,7 +15,7 @@ namespace asio = core::asio;
 
 namespace {
 
-constexpr std::size_t hello_max_bytes = 128 * 1024;  // all that is read before the handshake is done (attacks.md T25)
+constexpr std::size_t hello_max_bytes = 128 * 1024;  // all that is read before the handshake is done
 constexpr std::size_t opening_max_bytes = 512;
 constexpr std::byte record_handshake{0x16};
 constexpr std::byte sslv2_length_bit{0x80};

@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// attacks.md T24: a KeyUpdate costs us a key derivation and an answer; nobody needs more.
+// A KeyUpdate costs us a key derivation and an answer; nobody needs more.
 constexpr unsigned messages_max = 16;
 constexpr auto messages_period = 10s;
 

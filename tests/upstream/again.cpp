@@ -223,6 +223,26 @@ BOOST_AUTO_TEST_CASE(many_at_once_are_each_processed_once) {
   BOOST_TEST(on.resent(retry_result::answered) == 30U);
 }
 
+BOOST_AUTO_TEST_CASE(a_kept_head_is_the_head_whatever_its_lengths) {
+  http2::buffer_pool buffers;
+  std::size_t larges = 0;
+  kept_request kept(buffers, larges);
+  std::vector<std::string> texts;
+  for (std::size_t n = 0; n < 40; ++n) texts.push_back(support::pattern(n, static_cast<unsigned>(n)));
+  std::vector<http2::field> head;
+  for (std::size_t n = 0; n < 40; ++n) head.push_back({texts[n], texts[39 - n], http2::known::other, n % 2 == 0});
+  for (int round = 0; round < 2; ++round) {
+    kept.begin(head, true);
+    BOOST_REQUIRE(kept.fields().size() == head.size());
+    for (std::size_t n = 0; n < 40; ++n) {
+      const auto& f = kept.fields()[n];
+      BOOST_TEST((f.name == texts[n] && f.value == texts[39 - n] && f.never_index == head[n].never_index), n);
+      BOOST_TEST((f.name.data() != texts[n].data()), n);
+    }
+    kept.drop();
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_is_kept_uses_the_memory_of_the_request_before) {
   http2::buffer_pool buffers;
   std::size_t larges = 0;

@@ -68,6 +68,22 @@ BOOST_AUTO_TEST_CASE(of_three_endpoints_one_dies_and_only_what_was_sent_to_it_fa
   BOOST_TEST(on.resent(telemetry::retry_result::answered) == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(whoever_moves_to_another_line_goes_before_those_who_came_later) {
+  several on(2, narrow());
+  told hang[2], waiting[4];
+  for (std::size_t i = 0; i < 2; ++i) on.open_and_wait(hang[i], "Hang", i);
+  std::vector<int> order;
+  for (int i = 0; i < 4; ++i) {
+    waiting[i].then = [&order, i] { order.push_back(i); };
+    BOOST_REQUIRE(on.open(waiting[i], "Echo"));  // by turns in both lines
+  }
+  on[0].stop();
+  BOOST_REQUIRE(on.until([&] { return hang[0].over(); }));
+  hang[1].cancel();
+  BOOST_REQUIRE(on.until([&] { return order.size() == 4; }));
+  BOOST_TEST((order == std::vector{0, 1, 2, 3}));
+}
+
 BOOST_AUTO_TEST_CASE(requests_that_wait_for_a_connect_that_fails_are_answered_by_the_others) {
   several on(2);
   on[0].stop();
