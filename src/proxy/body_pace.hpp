@@ -11,6 +11,7 @@ namespace sallyport::proxy {
 
 class body_pace {
  public:
+  explicit body_pace(core::clock::time_point now) : since_(now) {}
   static constexpr std::chrono::seconds period{10};
   static constexpr std::uint64_t least_bytes = 2400;  // in a period
 
@@ -29,7 +30,7 @@ class body_pace {
 
  private:
   std::uint64_t bytes_ = 0, before_ = 0;
-  core::clock::time_point since_{};
+  core::clock::time_point since_;
 };
 
 }  // namespace sallyport::proxy

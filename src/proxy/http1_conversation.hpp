@@ -60,7 +60,7 @@ class http1_conversation final : public conversation, private http1::server_even
   http1::server_session session_;
   request* request_ = nullptr;  // the one under way
   bool request_whole_ = true, client_ended_ = false, close_after_ = false;
-  body_pace pace_;
+  body_pace pace_{core::clock::now()};
   core::clock::time_point idle_since_{};
   std::vector<http2::field> fields_;
   std::string_view cause_;

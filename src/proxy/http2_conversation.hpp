@@ -63,7 +63,7 @@ class http2_conversation final : public conversation, private http2::server_even
   http2::window_allowance uploads_, downloads_;  // outlive the session's streams
   http2::server_session session_;
   core::clock::time_point began_, last_stream_, drain_began_{};
-  body_pace pace_;
+  body_pace pace_{core::clock::now()};
   bool permitted_ = false, requested_ = false;
   std::string_view cause_;  // of the end, when it was ours
 };

@@ -155,6 +155,7 @@ BOOST_AUTO_TEST_CASE(a_request_that_stops_in_the_middle_of_a_message_is_ended_an
   client.data(between, message("whole"), false);
   const auto inside = client.open(request(path_of("Hang")), false);
   client.data(inside, message("half of it").substr(0, 9), false);
+  BOOST_TEST(!client.until([&] { return client.at(inside).ended; }, 1s));  // it has ten seconds, from the first on
   const auto& got = client.finish(inside, 20s);
   BOOST_TEST(got.status() == "4");
   BOOST_TEST(got.message() == "the request came too slowly");
