@@ -85,7 +85,7 @@ bool agree(hpack_decoder& ours, judge& theirs, const std::string& block) {
 BOOST_AUTO_TEST_SUITE(judged)
 
 BOOST_AUTO_TEST_CASE(what_a_real_encoder_writes_is_read_as_it_was_meant) {
-  for (std::uint32_t seed = 0; seed < 40; ++seed) {
+  for (std::uint32_t seed = 0; seed < 10; ++seed) {
     source random(seed);
     hpack_decoder ours;
     judge theirs;
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(what_a_real_encoder_writes_is_read_as_it_was_meant) {
 
 BOOST_AUTO_TEST_CASE(what_is_damaged_on_the_way_is_read_or_refused_by_both) {
   std::size_t refused = 0, read = 0;
-  for (std::uint32_t seed = 100; seed < 600; ++seed) {
+  for (std::uint32_t seed = 100; seed < 200; ++seed) {
     source random(seed);
     hpack_decoder ours;
     judge theirs;
@@ -121,14 +121,14 @@ BOOST_AUTO_TEST_CASE(what_is_damaged_on_the_way_is_read_or_refused_by_both) {
       ++read;
     }
   }
-  BOOST_TEST(refused > 150u);
-  BOOST_TEST(read > 500u);
+  BOOST_TEST(refused > 30u);
+  BOOST_TEST(read > 100u);
 }
 
-// Every byte, and every eleventh string of two, as a block and as the Huffman string of a literal.
+// Every byte, and every hundredth string of two, as a block and as the Huffman string of a literal.
 BOOST_AUTO_TEST_CASE(all_that_is_short) {
   for (unsigned n = 0; n <= 2; ++n)
-    for (unsigned v = 0; v < 1u << (8 * n); v += n < 2 ? 1 : 11) {
+    for (unsigned v = 0; v < 1u << (8 * n); v += n < 2 ? 1 : 101) {
       const auto text = number(v, static_cast<int>(n));
       hpack_decoder ours, again;
       judge theirs, judge_again;
