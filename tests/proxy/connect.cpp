@@ -261,6 +261,7 @@ BOOST_AUTO_TEST_CASE(a_broken_backend_is_a_connect_error_and_a_reset_stream_a_re
   const auto id = two.open(p.head_of(p.target()), false);
   auto far = p.bytes.accept();
   BOOST_REQUIRE(far);
+  BOOST_REQUIRE(two.until([&] { return two.at(id).header_blocks == 1; }));  // before that it would be a failed connect
   far->reset_on_close();
   far.reset();
   BOOST_TEST((two.finish(id).reset == connect_error));
