@@ -125,7 +125,7 @@ bool hpack_decoder::read_literal(run& now) {
   if (index) {
     if (!entry(index, f)) return false;
     f.checked &= field::name_checked;
-    if (!now.fits && f.name.data() && enters) {
+    if (!now.fits && enters) {
       // Nothing of the table stays where it is any more.
       std::memcpy(now.at, f.name.data(), f.name.size());
       f.name = {now.at, f.name.size()};
