@@ -1,4 +1,5 @@
 #include <sallyport/net/plain_stream.hpp>
+#include <sallyport/net/socket_ends.hpp>
 
 #include "socket_options.hpp"
 
@@ -93,21 +94,16 @@ bool plain_stream::has_input() {
   return ::recv(socket_.native_handle(), &one, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EINTR);
 }
 
-// With nothing to linger for, closing is a reset. Shutting down before that would be an end in good order.
 void plain_stream::reset() noexcept {
   if (!dead_) dead_ = asio::error::operation_aborted;
   outbox_.clear();
-  error_code ignored;
-  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
-  socket_.close(ignored);
+  net::reset_socket(socket_);
 }
 
 void plain_stream::abort() noexcept {
   if (!dead_) dead_ = asio::error::operation_aborted;
   outbox_.clear();
-  error_code ignored;
-  socket_.shutdown(core::tcp_socket::shutdown_both, ignored);
-  socket_.cancel(ignored);
+  net::abort_socket(socket_);
 }
 
 task<result<core::tcp_socket>> connect(asio::ip::tcp::endpoint to) {

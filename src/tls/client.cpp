@@ -1,3 +1,4 @@
+#include <sallyport/net/socket_ends.hpp>
 #include <sallyport/tls/client.hpp>
 
 #include <sallyport/core/expect.hpp>
@@ -231,17 +232,13 @@ task<result<progress>> client_session::close() {
 void client_session::reset() noexcept {
   if (!dead_) dead_ = asio::error::operation_aborted;
   outbox_.clear();
-  error_code ignored;
-  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
-  socket_.close(ignored);
+  net::reset_socket(socket_);
 }
 
 void client_session::abort() noexcept {
   if (!dead_) dead_ = asio::error::operation_aborted;
   outbox_.clear();
-  error_code ignored;
-  socket_.shutdown(core::tcp_socket::shutdown_both, ignored);
-  socket_.cancel(ignored);
+  net::abort_socket(socket_);
 }
 
 }  // namespace sallyport::tls

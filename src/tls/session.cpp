@@ -1,6 +1,7 @@
 #include "session_hooks.hpp"
 
 #include <sallyport/core/expect.hpp>
+#include <sallyport/net/socket_ends.hpp>
 
 #include "certificate.hpp"
 
@@ -218,17 +219,13 @@ task<result<progress>> session::close() {
 void session::reset() noexcept {
   if (!dead_) dead_ = asio::error::operation_aborted;
   outbox_.clear();
-  error_code ignored;
-  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
-  socket_.close(ignored);
+  net::reset_socket(socket_);
 }
 
 void session::abort() noexcept {
   if (!dead_) dead_ = asio::error::operation_aborted;
   outbox_.clear();
-  error_code ignored;
-  socket_.shutdown(core::tcp_socket::shutdown_both, ignored);
-  socket_.cancel(ignored);
+  net::abort_socket(socket_);
 }
 
 }  // namespace sallyport::tls
