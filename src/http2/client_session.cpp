@@ -21,6 +21,7 @@ limits with_upstream_resets(limits l) {
   return l;
 }
 
+constexpr double orphan_reserve = 75;          // so many resets are left to requests whose clients go now
 constexpr std::uint8_t informational_max = 8;  // passage 18
 
 }  // namespace
@@ -54,12 +55,13 @@ stream& client_session::open(const std::vector<field>& fields, bool end, void* o
   return s;
 }
 
-bool client_session::cancel(stream& on) {
+bool client_session::cancel(stream& on, token_bucket* also) {
   disown(on);
   if (core::defended("H01c") && on.flush == flushes_ && !on.head_has_state) {
     take_back(on);
     return true;
   }
+  if (also && core::defended("H01d") && !also->take(now_)) return false;
   if (core::defended("H01b") && !resets_.take(now_)) return false;
   reset(on, code::cancel);
   return true;
@@ -90,7 +92,7 @@ void client_session::sweep(time_point now) {
   orphans_ = 0;
   for_each_stream([this, now](stream& s) {
     if (s.owner || s.remote_ended) return;
-    if (resets_.take(now))
+    if (resets_.take(now, orphan_reserve))
       reset(s, code::cancel);
     else
       ++orphans_;

@@ -22,10 +22,10 @@ std::size_t slot_of(std::uint32_t id, std::size_t size) { return (id >> 1) & (si
 
 }  // namespace
 
-bool token_bucket::take(time_point now) {
+bool token_bucket::take(time_point now, double reserve) {
   if (last_ != time_point{} && left_ < burst_) left_ = std::min(burst_, left_ + rate_ * std::chrono::duration<double>(now - last_).count());
   last_ = now;
-  if (left_ < 1) return false;
+  if (left_ < reserve + 1) return false;
   left_ -= 1;
   return true;
 }

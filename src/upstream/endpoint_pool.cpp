@@ -1,58 +1,75 @@
 #include "endpoint_pool.hpp"
 
-#include <algorithm>
+#include <sallyport/core/defence.hpp>
 
 namespace sallyport::upstream {
 
 endpoint_pool::endpoint_pool(balancer& home, target where)
     : around_(home.around_), settings_(home.settings_), counted_(home.counted_), home_(home), where_(std::move(where)) {}
 
-void endpoint_pool::take(balanced_request& who) {
+void endpoint_pool::take(balanced_request& who, std::string_view user) {
   who.home = this;
+  who.share = &line_.share_of(user);
+  ++who.share->outstanding;
   ++outstanding_;
 }
 
 void endpoint_pool::let_go(balanced_request& who) {
   who.home = nullptr;
+  --who.share->outstanding;
   --outstanding_;
 }
 
-// ---- lines
+// ---- the line
 
 bool endpoint_pool::lines_are_full() const { return home_.waiting_ >= settings_.waiters_max; }
 
-void endpoint_pool::enter(line& which, balanced_request& who) {
-  who.waiting = true;
-  ++home_.waiting_;
-  // Nearly always the end: only who comes from another line has waited longer.
-  auto at = which.end();
-  while (at != which.begin() && (*std::prev(at))->since > who.since) --at;
-  which.insert(at, &who);
+// When all lines are full, whoever has fewer in this one than another user takes the place of that user's last.
+bool endpoint_pool::has_place_for(std::string_view user) {
+  return !lines_are_full() || (core::defended("O05f") && line_.is_longest_above(line_.share_of(user)));
 }
 
-void endpoint_pool::leave(line& which, balanced_request& who) {
-  if (std::erase(which, &who) == 0) return;
-  who.waiting = false;
-  --home_.waiting_;
+void endpoint_pool::enter(balanced_request& who) {
+  auto* const gives_way = lines_are_full() ? line_.take_last_of_longest() : nullptr;
+  if (gives_way) waits_no_more(*gives_way);
+  begins_to_wait(who);
+  line_.enter(who);
+  if (gives_way) fail(*gives_way, failure::no_slot);
 }
 
-balanced_request& endpoint_pool::take_first(line& from) {
-  auto& first = *from.front();
-  from.pop_front();
-  first.waiting = false;
-  --home_.waiting_;
-  return first;
+void endpoint_pool::leave(balanced_request& who) {
+  if (line_.leave(who)) waits_no_more(who);
+}
+
+balanced_request& endpoint_pool::take_next() {
+  auto& next = line_.take_next(outstanding_ - line_.size());
+  waits_no_more(next);
+  return next;
 }
 
 balanced_request* endpoint_pool::take_waiting() {
   if (line_.empty()) return nullptr;
-  auto& first = take_first(line_);
-  let_go(first);
-  return &first;
+  auto& next = take_next();
+  let_go(next);
+  return &next;
 }
 
-void endpoint_pool::expire(line& from, core::clock::time_point now) {
-  while (!from.empty() && now - from.front()->since >= settings_.wait) fail(take_first(from), failure::no_slot);
+void endpoint_pool::expire(core::clock::time_point now) {
+  while (auto* const who = line_.take_expired(now - settings_.wait)) {
+    waits_no_more(*who);
+    fail(*who, failure::no_slot);
+  }
+  line_.tidy();
+}
+
+void endpoint_pool::begins_to_wait(balanced_request& who) {
+  who.waiting = true;
+  ++home_.waiting_;
+}
+
+void endpoint_pool::waits_no_more(balanced_request& who) {
+  who.waiting = false;
+  --home_.waiting_;
 }
 
 // ---- what it tells

@@ -1,13 +1,13 @@
 // What the pools of both protocols are to the balancer: the connections to one address, and the line of requests that wait for a place on
-// one. Owned by the balancer, and by a probe while that runs; used on the worker's thread. The lines of all pools of a backend are bounded
-// together.
+// one, fair between users. Owned by the balancer, and by a probe while that runs; used on the worker's thread. The lines of all pools of a
+// backend are bounded together.
 #pragma once
 
 #include <sallyport/upstream/balancer.hpp>
 
 #include "dial.hpp"
+#include "fair_line.hpp"
 
-#include <deque>
 #include <string>
 
 namespace sallyport::upstream {
@@ -25,7 +25,8 @@ class balanced_request : public exchange {
  public:
   responder* to = nullptr;
   endpoint_pool* home = nullptr;
-  bool waiting = false;  // in the line of its pool
+  user_share* share = nullptr;  // of the pool that has it, or had it last
+  bool waiting = false;         // in the line of its pool
   core::clock::time_point since{};
 
  protected:
@@ -47,8 +48,6 @@ struct pool_figures {
 
 class endpoint_pool : public opener {
  public:
-  using line = std::deque<balanced_request*>;
-
   endpoint_pool(balancer& home, target where);
   virtual ~endpoint_pool() = default;
   endpoint_pool(const endpoint_pool&) = delete;
@@ -75,14 +74,17 @@ class endpoint_pool : public opener {
 
  protected:
   // A request comes, and goes.
-  void take(balanced_request& who);
+  void take(balanced_request& who, std::string_view user);
   void let_go(balanced_request& who);
-  // Lines: `enter` keeps to the order in which they began to wait.
+  // The line. Nobody is told from within `has_place_for`; `enter` may fail one that waits, to make the place that it saw.
+  bool has_place_for(std::string_view user);
   bool lines_are_full() const;
-  void enter(line& which, balanced_request& who);
-  void leave(line& which, balanced_request& who);
-  balanced_request& take_first(line& from);
-  void expire(line& from, core::clock::time_point now);
+  void enter(balanced_request& who);
+  void leave(balanced_request& who);
+  balanced_request& take_next();
+  void expire(core::clock::time_point now);
+  void begins_to_wait(balanced_request& who);
+  void waits_no_more(balanced_request& who);
   virtual void fail(balanced_request& who, failure why) = 0;  // who is in no line any more: told, and given back
 
   core::clock::time_point retirement(core::clock::time_point born);  // of a connection that is made now
@@ -102,7 +104,7 @@ class endpoint_pool : public opener {
   const surroundings& around_;
   const settings& settings_;
   telemetry::backend_counts& counted_;
-  line line_;  // requests without a connection, first come first
+  fair_line line_;  // requests without a connection
   bool stopped_ = false, retired_ = false;
 
  private:

@@ -13,17 +13,17 @@ http1_pool::http1_pool(balancer& home, target where, const http1::limits& within
 
 http1_pool::~http1_pool() = default;
 
-exchange* http1_pool::open(const auth::permit&, const std::vector<http2::field>& fields, bool end, responder& to, failure& why) {
+exchange* http1_pool::open(const auth::permit& passed, const std::vector<http2::field>& fields, bool end, responder& to, failure& why) {
   why = failure::unreachable;
   if (stopped_) return nullptr;
   auto* const carrier = line_.empty() ? idle() : nullptr;
   if (!carrier) {
     if (!may_try()) return refused(why);
     why = failure::no_slot;
-    if (lines_are_full()) return refused(why);
+    if (!has_place_for(passed.user_name())) return refused(why);
   }
   auto& request = store_->take();
-  take(request);
+  take(request, passed.user_name());
   request.to = &to;
   if (carrier) {
     if (carrier->carry(request, fields, end)) return &request;
@@ -33,16 +33,16 @@ exchange* http1_pool::open(const auth::permit&, const std::vector<http2::field>&
   }
   request.held = std::make_unique<parked>(fields, around_.buffers, end);
   request.since = core::clock::now();
-  enter(line_, request);
+  enter(request);
   connect_if_wanted();
   return &request;
 }
 
 void http1_pool::adopt(balanced_request& who) {
-  take(who);
+  take(who, who.share->name);
   auto* const carrier = line_.empty() ? idle() : nullptr;
   if (carrier) return start(*carrier, static_cast<http1_exchange&>(who));
-  enter(line_, who);
+  enter(who);
   connect_if_wanted();
 }
 
@@ -70,7 +70,7 @@ void http1_pool::dispatch() {
   while (!line_.empty()) {
     auto* const carrier = idle();
     if (!carrier) break;
-    start(*carrier, static_cast<http1_exchange&>(take_first(line_)));
+    start(*carrier, static_cast<http1_exchange&>(take_next()));
   }
   connect_if_wanted();
 }
@@ -107,7 +107,7 @@ void http1_pool::connect_failed(core::error_code why) {
   log_unreachable(why);
   failing(telemetry::ejection::connect_failed);  // who waits may be with another endpoint after this
   // The failure is shared by all who waited for this, unless somebody else may still serve them.
-  while (connections_.empty() && connecting_ == 0 && !line_.empty()) fail(take_first(line_), failure::unreachable);
+  while (connections_.empty() && connecting_ == 0 && !line_.empty()) fail(take_next(), failure::unreachable);
 }
 
 void http1_pool::fail(balanced_request& who, failure why) {
@@ -125,7 +125,7 @@ void http1_pool::lost(http1_connection& which) {
 void http1_pool::sweep(core::clock::time_point now, pool_figures& add_to) {
   const auto present = connections_;  // one that ends takes itself out of the list
   for (const auto& c : present) c->sweep(now);
-  expire(line_, now);
+  expire(now);
   connect_if_wanted();
   for (const auto& c : connections_) add_to.streams += c->busy() ? 1 : 0;
   add_to.waiting += static_cast<std::int64_t>(line_.size());
@@ -160,7 +160,7 @@ void http1_exchange::credit(std::size_t bytes) {
 void http1_exchange::cancel() {
   auto& from = static_cast<http1_pool&>(*home);
   if (waiting)
-    from.leave(from.line_, *this);
+    from.leave(*this);
   else
     on->let_go();
   from.give_back(*this);

@@ -17,35 +17,35 @@ pool::pool(balancer& home, target where, std::shared_ptr<shared_exchanges> store
 
 pool::~pool() = default;
 
-exchange* pool::open(const auth::permit&, const std::vector<http2::field>& fields, bool end, responder& to, failure& why) {
+exchange* pool::open(const auth::permit& passed, const std::vector<http2::field>& fields, bool end, responder& to, failure& why) {
   why = failure::unreachable;
   if (stopped_) return nullptr;
   auto* const carrier = line_.empty() ? with_room() : nullptr;
   if (!carrier) {
     if (!may_try()) return refused(why);
     why = failure::no_slot;
-    if (lines_are_full()) return refused(why);
+    if (!has_place_for(passed.user_name())) return refused(why);
   }
   auto& request = store_->exchanges.take(around_.buffers, store_->larges);
-  take(request);
+  take(request, passed.user_name());
   request.begin(fields, end, to);
   if (carrier) {
     carrier->carry(request, fields, end);
     return &request;
   }
   request.since = core::clock::now();
-  enter(line_, request);
+  enter(request);
   connect_if_wanted();
   return &request;
 }
 
 void pool::adopt(balanced_request& who) {
-  take(who);
+  take(who, who.share->name);
   auto& request = static_cast<pooled_exchange&>(who);
   request.avoids = 0;
   auto* const carrier = line_.empty() ? with_room() : nullptr;
   if (carrier) return start(*carrier, request);
-  enter(line_, request);
+  enter(request);
   connect_if_wanted();
 }
 
@@ -71,14 +71,14 @@ void pool::start(connection& on, pooled_exchange& request) {
 
 void pool::dispatch() {
   while (!again_.empty()) {
-    auto* const carrier = with_room(static_cast<pooled_exchange*>(again_.front())->avoids);
+    auto* const carrier = with_room(again_.front()->avoids);
     if (!carrier) break;
-    start(*carrier, static_cast<pooled_exchange&>(take_first(again_)));
+    start(*carrier, take_again());
   }
   while (!line_.empty()) {
     auto* const carrier = with_room();
     if (!carrier) break;
-    start(*carrier, static_cast<pooled_exchange&>(take_first(line_)));
+    start(*carrier, static_cast<pooled_exchange&>(take_next()));
   }
   connect_if_wanted();
 }
@@ -131,10 +131,10 @@ void pool::connect_failed(core::error_code why) {
   counted_.count(result_of(why));
   log_unreachable(why);
   failing(telemetry::ejection::connect_failed);  // who waits may be with another endpoint after this
-  while (!again_.empty()) fail(take_first(again_), failure::unprocessed);
+  while (!again_.empty()) fail(take_again(), failure::unprocessed);
   if (!connections_.empty()) return;
   // The failure is shared by all who waited for this connect.
-  while (!line_.empty()) fail(take_first(line_), failure::unreachable);
+  while (!line_.empty()) fail(take_next(), failure::unreachable);
 }
 
 // ---- the second sending (passage 16)
@@ -165,16 +165,24 @@ bool pool::wait_for_another(pooled_exchange& request) {
                                  [&request](const auto& c) { return c->number() != request.avoids && !c->leaving(); });
   const bool fresh = connecting_ || (!retired_ && pause.over() && !full());
   if ((!other && !fresh) || lines_are_full()) return false;
-  enter(again_, request);
+  begins_to_wait(request);
+  again_.push_back(&request);
   connect_if_wanted();
   return true;
 }
 
 balanced_request* pool::take_waiting() {
   if (again_.empty()) return endpoint_pool::take_waiting();
-  auto& first = take_first(again_);
+  auto& first = take_again();
   let_go(first);
   return &first;
+}
+
+pooled_exchange& pool::take_again() {
+  auto& first = *again_.front();
+  again_.pop_front();
+  waits_no_more(first);
+  return first;
 }
 
 // ---- ends
@@ -199,8 +207,8 @@ void pool::sweep(core::clock::time_point now, pool_figures& add_to) {
   // A connection that ends takes itself out of the list.
   const auto present = connections_;
   for (const auto& c : present) c->sweep(now);
-  expire(again_, now);
-  expire(line_, now);
+  while (!again_.empty() && now - again_.front()->since >= settings_.wait) fail(take_again(), failure::no_slot);
+  expire(now);
   connect_if_wanted();
   for (const auto& c : connections_) {
     add_to.streams += static_cast<std::int64_t>(c->session().open_streams());
@@ -231,8 +239,10 @@ void pool::give_back(pooled_exchange& done) {
 }
 
 void pool::forget(pooled_exchange& who) {
-  leave(again_, who);
-  if (who.waiting) leave(line_, who);
+  if (std::erase(again_, &who))
+    waits_no_more(who);
+  else
+    leave(who);
 }
 
 // ---- one request
@@ -287,7 +297,7 @@ void pooled_exchange::cancel() {
   if (waiting) {
     from.forget(*this);
   } else {
-    on->session().cancel(*stream);
+    on->session().cancel(*stream, &share->resets_left);
     on->mark();
   }
   from.give_back(*this);

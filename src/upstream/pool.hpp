@@ -43,6 +43,7 @@ class pool final : public endpoint_pool {
   bool wait_for_another(pooled_exchange& request);
   void fail(balanced_request& who, failure why) override;
   void lost(connection& which, bool young);
+  pooled_exchange& take_again();
   void give_back(pooled_exchange& done);
   void forget(pooled_exchange& who);
 
@@ -50,7 +51,7 @@ class pool final : public endpoint_pool {
   http2::limits limits_;
   std::size_t alive_ = 0;  // connections, those included that have been lost and not ended yet
   std::vector<std::shared_ptr<connection>> connections_;
-  line again_;  // what one connection has refused, and another is to take; before the others
+  std::deque<pooled_exchange*> again_;  // what one connection has refused, and another is to take; before the others
   std::uint64_t connections_made_ = 0;
   bool connecting_ = false;
 };

@@ -318,7 +318,10 @@ BOOST_AUTO_TEST_CASE(an_orphan_that_nobody_answers_is_reset_when_the_budget_has_
     BOOST_TEST(room.session.open_streams() == 2u);
     room.session.sweep(room.now);
     BOOST_TEST(room.session.orphans() == 2u);
-    room.later(150ms);  // enough for one
+    room.later(7400ms);  // 74 are left to requests that are cancelled now
+    room.session.sweep(room.now);
+    BOOST_TEST(room.session.orphans() == 2u);
+    room.later(250ms);  // enough for one
     room.session.sweep(room.now);
     BOOST_TEST(room.session.orphans() == 1u);
     BOOST_TEST(room.session.open_streams() == 1u);
@@ -327,6 +330,29 @@ BOOST_AUTO_TEST_CASE(an_orphan_that_nobody_answers_is_reset_when_the_budget_has_
     room.session.sweep(room.now);
     BOOST_TEST(room.session.orphans() == 0u);
     BOOST_TEST(room.session.open_streams() == 0u);
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_budget_of_the_caller_orphans_before_that_of_the_connection_is_spent) {
+  both_ways([](client_room& room) {
+    room.open();
+    token_bucket of_user(2, 1);
+    const auto cancel = [&](token_bucket* also) {
+      auto& asked = room.ask();
+      room.output();
+      const bool reset = room.session.cancel(asked, also);
+      room.output();
+      return reset;
+    };
+    BOOST_TEST(cancel(&of_user));
+    BOOST_TEST(cancel(&of_user));
+    BOOST_TEST(!cancel(&of_user));
+    BOOST_TEST(cancel(nullptr));
+    BOOST_TEST(room.session.open_streams() == 1u);
+    // What never left costs nobody a reset.
+    auto& unsent = room.ask();
+    BOOST_TEST(room.session.cancel(unsent, &of_user));
+    BOOST_TEST(room.session.open_streams() == 1u);
   });
 }
 

@@ -125,13 +125,18 @@ struct loop {
     failure why{};
     return open(who, method, end, why);
   }
-  exchange* open(told& who, const std::string& method, bool end, failure& why) {
+  exchange* open(told& who, const std::string& method, bool end, failure& why) { return open(permit, who, method, end, why); }
+  exchange* open_as(const std::string& user, told& who, const std::string& method, bool end = true) {
+    failure why{};
+    return open(auth::permit_for_tests::named(user), who, method, end, why);
+  }
+  exchange* open(const auth::permit& with, told& who, const std::string& method, bool end, failure& why) {
     const auto path = "/test.Backend/" + method;
     const std::vector<http2::field> fields{
         http2::make_field(http2::known::method, ":method", "POST"), http2::make_field(http2::known::scheme, ":scheme", "http"),
         http2::make_field(http2::known::path, ":path", path), http2::make_field(http2::known::te, "te", "trailers"),
         http2::make_field(http2::known::content_type, "content-type", "application/grpc")};
-    who.on = at->open(permit, fields, end, who, why);
+    who.on = at->open(with, fields, end, who, why);
     return who.on;
   }
   bool until(const std::function<bool()>& reached, core::clock::duration limit = 10s) {

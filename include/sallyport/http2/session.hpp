@@ -101,7 +101,7 @@ class session_events {
 class token_bucket {
  public:
   token_bucket(double burst, double rate) : burst_(burst), rate_(rate), left_(burst) {}
-  bool take(time_point now);
+  bool take(time_point now, double reserve = 0);  // one, when more than the reserve is left
   void save(double tokens, double most) { left_ = left_ + tokens > most ? (left_ > most ? left_ : most) : left_ + tokens; }
 
  private:
@@ -352,9 +352,10 @@ class client_session final : public session {
   stream& open(const std::vector<field>& fields, bool end, void* owner);  // capacity() must not be 0
   bool retiring() const { return going_away_ || next_id_ >= retire_at_id; }
   // A request whose HEADERS have not left is taken out of the output, when they have not changed the HPACK table: the backend never hears
-  // of it. Else RST_STREAM(CANCEL), within the budget of resets that backends bear (passage 18); false: that is spent, the stream is
-  // orphaned and its slot kept until it is answered or `sweep` finds the budget refilled.
-  bool cancel(stream& on);
+  // of it. Else RST_STREAM(CANCEL), within the budget of resets that backends bear (passage 18) and within `also`, which the
+  // caller may keep for several sessions; false: one is spent, the stream is orphaned and its slot kept until it is answered or `sweep`
+  // finds the budget refilled.
+  bool cancel(stream& on, token_bucket* also = nullptr);
   void sweep(time_point now);                       // a few times a second
   std::size_t orphans() const { return orphans_; }  // at the last sweep
 
