@@ -10,7 +10,7 @@ set(SALLYPORT_LIBRARY_nghttp2        PkgConfig::nghttp2)  # for tests alone
 set(SALLYPORT_LIBRARY_sqlite3        PkgConfig::sqlite3)
 set(SALLYPORT_LIBRARY_libsodium      PkgConfig::libsodium)
 set(SALLYPORT_LIBRARY_libcrypt       PkgConfig::libcrypt)
-set(SALLYPORT_LIBRARY_protobuf       protobuf::libprotobuf)
+set(SALLYPORT_LIBRARY_protobuf       protobuf::libprotobuf-lite)
 set(SALLYPORT_LIBRARY_yaml_cpp       yaml-cpp)
 set(SALLYPORT_LIBRARY_cli11          CLI11::CLI11)
 

@@ -11,6 +11,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -25,6 +26,8 @@ namespace {
 namespace asio = core::asio;
 constexpr int ok = 0, bad_configuration = 2, cannot_start = 3;
 constexpr auto warn_every = std::chrono::hours(1);  // O6
+constexpr auto look_every = std::chrono::seconds(1);
+constexpr std::uint64_t burst_connections = 100;
 
 int complain(int code, const std::string& what) {
   std::fprintf(stderr, "sallyport: %s\n", what.c_str());
@@ -60,6 +63,8 @@ class running_server {
   void warn_of_unsafe();
   core::task<void> watch_signals();
   core::task<void> warn_hourly();
+  core::task<void> return_memory();
+  std::uint64_t accepted();
   void close_admin();
   void join();
 
@@ -199,6 +204,29 @@ core::task<void> running_server::warn_hourly() {
   }
 }
 
+std::uint64_t running_server::accepted() {
+  std::uint64_t all = 0;
+  for (const auto& l : status_.metrics_of_all().sums().listeners) all += l.accepted;
+  return all;
+}
+
+// A handshake takes some 20 KiB for a moment, and the allocator keeps them: the start and each burst of connections would be paid for ever.
+core::task<void> running_server::return_memory() {
+  core::timer pause(io_.get_executor());
+  std::uint64_t trimmed_at = 0, before = 0;
+  ::malloc_trim(0);
+  for (;;) {
+    pause.expires_after(look_every);
+    const auto [error] = co_await pause.async_wait(core::await);
+    if (error) co_return;
+    const auto now = accepted();
+    const bool is_over = now - std::exchange(before, now) < burst_connections / 10;
+    if (!is_over || now - trimmed_at < burst_connections) continue;
+    trimmed_at = now;
+    ::malloc_trim(0);
+  }
+}
+
 core::task<void> running_server::watch_signals() {
   const auto [error, number] = co_await signals_.async_wait(core::await);
   if (error) co_return;
@@ -222,6 +250,7 @@ int running_server::run() {
     });
   tasks_.spawn(watch_signals());
   tasks_.spawn(warn_hourly());
+  tasks_.spawn(return_memory());
   status_.serving(workers_.size());
   log_.info("ready", {{"workers", workers_.size()}, {"version", SALLYPORT_VERSION}});
   io_.run();

@@ -1,22 +1,34 @@
 #include <sallyport/http2/buffer.hpp>
 
 #include <algorithm>
+#include <bit>
 
 namespace sallyport::http2 {
+namespace {
+
+// Which spare ones are of that size; all sizes are chunk_bytes times a power of two.
+std::size_t size_class(std::size_t bytes) { return static_cast<std::size_t>(std::countr_zero(bytes / buffer_pool::chunk_bytes)); }
+
+}  // namespace
 
 std::unique_ptr<std::byte[]> buffer_pool::take(std::size_t bytes) {
   const auto before = used_;
   used_ += bytes;
   if (tell_ && before <= watched_ && used_ > watched_) tell_();
-  if (bytes != chunk_bytes || spare_.empty()) return std::unique_ptr<std::byte[]>(new std::byte[bytes]);
-  auto chunk = std::move(spare_.back());
-  spare_.pop_back();
-  return chunk;
+  const auto of = size_class(bytes);
+  if (of >= spare_.size() || spare_[of].empty()) return std::unique_ptr<std::byte[]>(new std::byte[bytes]);
+  auto memory = std::move(spare_[of].back());
+  spare_[of].pop_back();
+  spare_bytes_ -= bytes;
+  return memory;
 }
 
 void buffer_pool::give(std::unique_ptr<std::byte[]> memory, std::size_t bytes) {
   used_ -= bytes;
-  if (bytes == chunk_bytes && spare_.size() < spare_max) spare_.push_back(std::move(memory));
+  const auto of = size_class(bytes);
+  if (of >= spare_.size() || spare_bytes_ + bytes > spare_max_bytes) return;
+  spare_bytes_ += bytes;
+  spare_[of].push_back(std::move(memory));
 }
 
 void buffer::clear() {

@@ -127,7 +127,7 @@ bool hpack_decoder::read_literal(run& now) {
     f.checked &= field::name_checked;
     if (!now.fits && enters) {
       // Nothing of the table stays where it is any more.
-      std::memcpy(now.at, f.name.data(), f.name.size());
+      if (!f.name.empty()) std::memcpy(now.at, f.name.data(), f.name.size());
       f.name = {now.at, f.name.size()};
       now.at += f.name.size();
     }

@@ -118,6 +118,8 @@ void session::finish_if_done(stream& s) {
 // ---- output
 
 std::byte* session::frame(std::size_t payload, std::uint8_t type, std::uint8_t flags, std::uint32_t id) {
+  // As much at once as the last turn needed: a buffer that grows is copied.
+  if (!out_.capacity() && last_output_bytes_ > buffer_pool::chunk_bytes) out_.room(last_output_bytes_);
   auto* at = out_.room(frame_header_bytes + payload);
   put24(at, static_cast<std::uint32_t>(payload));
   put8(at + 3, type);
@@ -199,6 +201,7 @@ core::bytes session::output() {
 }
 
 void session::output_taken() {
+  last_output_bytes_ = out_.size();
   out_.clear();
   control_bytes_ = 0;
   ++flushes_;

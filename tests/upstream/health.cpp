@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(with_probes_an_endpoint_comes_back_after_so_many_in_a_row_a
     if (on[0].connections() - before < 3 && on.counted.endpoints_up.value() == 1) BOOST_REQUIRE(on.call());
     return on.counted.endpoints_up.value() == 2;
   }));
-  BOOST_TEST(on[0].connections() - before >= 3U);  // `rise`
+  BOOST_TEST(on.until([&] { return on[0].connections() - before >= 3; }));  // `rise`; the backend may count a moment later
   BOOST_TEST(on[0].bytes() == 0U);                 // of frames
   for (int i = 0; i < 4; ++i) BOOST_TEST(on.call());
   BOOST_TEST(on.seen(0) == 2U);

@@ -261,7 +261,7 @@ class session {
 
   std::uint32_t goaway_id_ = 0x7fffffff;  // the last id that our GOAWAYs named: never raised again
 
-  std::size_t control_bytes_ = 0;
+  std::size_t control_bytes_ = 0, last_output_bytes_ = 0;
   token_bucket pings_, settings_, unknown_frames_;
   std::uint32_t empty_data_ = 0;                      // frames in a row
   std::uint64_t data_sent_ = 0, streams_opened_ = 0;  // frames, streams: what the limits on WINDOW_UPDATE and PRIORITY follow
