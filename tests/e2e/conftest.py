@@ -12,8 +12,10 @@ import pytest
 
 from support import certificates
 from support.backends import GrpcBackend, Lite, Milvus
+from support.frame_backend import FrameBackend
+from support.grpc_clients import GrpcClient
 from support.paths import PROGRAM
-from support.program import Sallyport, command, configuration
+from support.program import Sallyport, command, configuration, surroundings
 from support.recorder import Recorder
 
 
@@ -132,3 +134,31 @@ def grpc_backend():
     yield start
     for each in made:
         each.kill()
+
+
+@pytest.fixture
+def frame_backend():
+    """start(): a backend made of frames."""
+    made = []
+
+    def start():
+        made.append(FrameBackend())
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def grpc_client(certs):
+    """start(name, port): the gRPC library of that name, as one channel to that port."""
+    made = []
+
+    def start(name, port):
+        made.append(GrpcClient(name, port, certs, surroundings()))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.finish()

@@ -16,47 +16,14 @@ import time
 import pytest
 import yaml
 
-from support import exposition
 from support.backends import free_port
 from support.exposition import value
 from support.h2raw import DATA, Closed, Connection, frame, grpc_message, request_head, tls_context, token
+from support.page import PAGE, ask, page_of, scrape, until
 from support.paths import REPOSITORY
 from support.program import command, configuration
 
 ROOT = token("root:Milvus")
-PAGE = {"listen": "127.0.0.1:0"}
-
-
-def page_of(program):
-    """Where the page is: (host, port)."""
-    host, _, port = program.wait_event("admin_listening")["address"].rpartition(":")
-    return host, int(port)
-
-
-def ask(address, path, method="GET", timeout=10):
-    """(status, headers, body)"""
-    connection = http.client.HTTPConnection(*address, timeout=timeout)
-    try:
-        connection.request(method, path)
-        answer = connection.getresponse()
-        return answer.status, {name.lower(): text for name, text in answer.getheaders()}, answer.read().decode()
-    finally:
-        connection.close()
-
-
-def scrape(address):
-    status, headers, body = ask(address, "/metrics")
-    assert status == 200 and headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert int(headers["content-length"]) == len(body.encode())
-    return exposition.read(body)
-
-
-def until(holds, timeout=10.0):
-    """Asks again until it holds: a count is on the page a moment after what it counts."""
-    limit = time.monotonic() + timeout
-    while not (got := holds()):
-        assert time.monotonic() < limit, "it did not come about"
-    return got
 
 
 def hear(connection) -> bytes:

@@ -22,7 +22,8 @@ class Process:
         self.changed = threading.Condition()
         # A Python child would keep what it says until its buffer is full.
         named["env"] = {**named.get("env", os.environ), "PYTHONUNBUFFERED": "1"}
-        self.child = subprocess.Popen(self.arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        named.setdefault("stdin", subprocess.DEVNULL)
+        self.child = subprocess.Popen(self.arguments, stdout=subprocess.PIPE,
                                       stderr=subprocess.STDOUT if merge else None, preexec_fn=_die_with_parent, **named)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
