@@ -27,8 +27,13 @@ def _unquoted(value: str) -> str:
 
 
 def surroundings(**more) -> dict:
-    """The environment of the program: ours without SALLYPORT_…, which it reads as settings (those of the tests among them are none)."""
+    """The environment of the program: ours without SALLYPORT_…, which it reads as settings (those of the tests among them are none).
+
+    SALLYPORT_OPENSSL is a folder with another libssl and libcrypto that it is to run on (./dev openssl35).
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SALLYPORT_", "XDG_STATE_HOME", "STATE_DIRECTORY"))}
+    if other := os.environ.get("SALLYPORT_OPENSSL"):
+        kept["LD_LIBRARY_PATH"] = str(Path(other).resolve())
     return kept | {name: str(value) for name, value in more.items()}
 
 
