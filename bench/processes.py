@@ -81,7 +81,7 @@ class Service:
             self.process = subprocess.Popen(pinned(argv, cpu), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                             env={**os.environ, **(env or {})}, start_new_session=True)
         self.port = port
-        self.warm = False
+        self.guarded = False  # see Bench.guarded
         if not self.listens(within=15):
             self.stop()
             with open(log, encoding="utf-8", errors="replace") as f:

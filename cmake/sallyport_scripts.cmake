@@ -5,6 +5,8 @@ function(sallyport_script_tests)
   endif()
   add_test(NAME wall_check COMMAND ${SALLYPORT_PYTHON} -B ${CMAKE_SOURCE_DIR}/tests/wall/test_wall_check.py -v)
   set_tests_properties(wall_check PROPERTIES LABELS script TIMEOUT 60)
+  add_test(NAME bench COMMAND ${SALLYPORT_PYTHON} -B ${CMAKE_SOURCE_DIR}/tests/bench/test_bench.py -v)
+  set_tests_properties(bench PROPERTIES LABELS script TIMEOUT 60)
   # Of two presets whichever build it is run in: the tests of asan, which has the defences' switches, two at a time, and release's program,
   # which must not have them. Where one of them was not built the test fails and says so.
   add_test(NAME defences COMMAND ${SALLYPORT_PYTHON} -B ${CMAKE_SOURCE_DIR}/tests/defences/test_defences.py -v)
