@@ -10,7 +10,7 @@
 #include <sallyport/http2/limits.hpp>
 
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -40,7 +40,8 @@ class hpack_decoder {
 class hpack_encoder {
  public:
   enum class table { none, shared };
-  explicit hpack_encoder(table kind) : kind_(kind) {}
+  explicit hpack_encoder(table kind);
+  ~hpack_encoder();
 
   // The peer's SETTINGS_HEADER_TABLE_SIZE; in force from the next block on, which says so (RFC 7541 4.2).
   void limit_table(std::uint32_t bytes);
@@ -49,20 +50,13 @@ class hpack_encoder {
   bool encode(const std::vector<field>& fields, buffer& to);
 
  private:
-  struct entry {
-    known id;
-    std::string value;
-    std::size_t name_bytes;
-    std::size_t size() const { return name_bytes + value.size() + 32; }  // RFC 7541 4.1
-  };
+  struct entries;
   unsigned char* put(unsigned char* at, const field& f);
-  bool find(const field& f, std::uint32_t& index) const;
-  void enter(const field& f);
   void evict_to(std::size_t bytes);
 
   static constexpr std::uint32_t own_max_bytes = 4096;
   table kind_;
-  std::deque<entry> entries_;  // newest first
+  std::unique_ptr<entries> entries_;  // of a shared table: most encoders have none
   std::size_t used_ = 0, max_ = own_max_bytes;
   std::size_t lowest_ = own_max_bytes;  // the lowest limit since the last block
   bool announce_ = false, started_ = false, changed_ = false;

@@ -2,7 +2,9 @@
 
 #include <sallyport/core/defence.hpp>
 
+#include <array>
 #include <cstring>
+#include <utility>
 
 namespace sallyport::http2 {
 namespace {
@@ -80,7 +82,71 @@ unsigned char* put_literal(unsigned char* at, unsigned char first, unsigned bits
 
 constexpr std::size_t overhead_bytes = 16;  // a first byte and two lengths of at most five bytes each
 
+// Equal fields have equal keys. Who makes others collide gains a comparison each.
+std::uint32_t key_of(const field& f) {
+  std::uint64_t mixed = f.value.size() * 64 + static_cast<std::size_t>(f.id), word = 0;
+  const auto mix = [&mixed](std::uint64_t with) {
+    mixed = (mixed ^ with) * 0x9e3779b97f4a7c15;
+    mixed ^= mixed >> 32;
+  };
+  auto left = f.value.size();
+  for (const auto* at = f.value.data(); left >= sizeof word; left -= sizeof word, at += sizeof word) {
+    std::memcpy(&word, at, sizeof word);
+    mix(word);
+  }
+  word = 0;
+  if (left) std::memcpy(&word, f.value.data() + f.value.size() - left, left);
+  mix(word);
+  return static_cast<std::uint32_t>(mixed);
+}
+
 }  // namespace
+
+// Entries have numbers, the newest the highest; an entry's place is its number's remainder.
+struct hpack_encoder::entries {
+  static constexpr std::uint32_t most = own_max_bytes / 32;  // no entry is smaller
+  struct entry {
+    known id = known::other;
+    std::string value;
+    std::size_t name_bytes = 0;
+    std::size_t size() const { return name_bytes + value.size() + 32; }  // RFC 7541 4.1
+    bool is(const field& f) const { return id == f.id && value == f.value; }
+  };
+  std::array<entry, most> all;
+  std::array<std::uint32_t, most> keys{};
+  std::array<std::uint32_t, 64> seen{};           // keys of what was not entered, the last of each remainder
+  std::array<std::uint32_t, known_count> last{};  // the entry that a name was last found in
+  std::uint32_t oldest = 0, next = 0;
+
+  entry& at(std::uint32_t number) { return all[number % most]; }
+  bool has(std::uint32_t number) const { return number - oldest < next - oldest; }
+  std::uint32_t index_of(std::uint32_t number) const { return static_entries + (next - number); }
+
+  // 0: it is not there.
+  std::uint32_t find(const field& f, std::uint32_t key) {
+    auto& before = last[static_cast<std::size_t>(f.id)];
+    if (has(before) && at(before).is(f)) return index_of(before);
+    for (auto number = next; number != oldest;) {
+      --number;
+      if (keys[number % most] != key || !at(number).is(f)) continue;
+      before = number;
+      return index_of(number);
+    }
+    return 0;
+  }
+  void enter(const field& f, std::uint32_t key) {
+    auto& made = at(next);
+    made.id = f.id;
+    made.value.assign(f.value);
+    made.name_bytes = f.name.size();
+    keys[next % most] = key;
+    last[static_cast<std::size_t>(f.id)] = next++;
+  }
+  bool seen_before(std::uint32_t key) { return std::exchange(seen[key % seen.size()], key) == key; }
+};
+
+hpack_encoder::hpack_encoder(table kind) : kind_(kind), entries_(kind == table::shared ? std::make_unique<entries>() : nullptr) {}
+hpack_encoder::~hpack_encoder() = default;
 
 void hpack_encoder::limit_table(std::uint32_t bytes) {
   if (kind_ == table::none) return;  // announced as empty with the first block: no limit is lower
@@ -114,35 +180,23 @@ unsigned char* hpack_encoder::put(unsigned char* at, const field& f) {
   if (f.never_index) return put_literal(at, 0x10, 4, f);
   if (const auto pair = static_pair(f)) return put_integer(at, 0x80, 7, pair);
   if (kind_ == table::none || !is_entered(f.id)) return put_literal(at, 0x00, 4, f);
-  std::uint32_t index = 0;
-  if (find(f, index)) return put_integer(at, 0x80, 7, index);
-  if (f.name.size() + f.value.size() + 32 > max_ / 2) return put_literal(at, 0x00, 4, f);  // would push out nearly all others
-  at = put_literal(at, 0x40, 6, f);
-  enter(f);
-  return at;
-}
-
-bool hpack_encoder::find(const field& f, std::uint32_t& index) const {
-  index = static_entries + 1;
-  for (const auto& e : entries_) {
-    if (e.id == f.id && e.value == f.value) return true;
-    ++index;
-  }
-  return false;
-}
-
-void hpack_encoder::enter(const field& f) {
+  const auto key = key_of(f);
+  if (const auto index = entries_->find(f, key)) return put_integer(at, 0x80, 7, index);
   const auto size = f.name.size() + f.value.size() + 32;
+  if (size > max_ / 2) return put_literal(at, 0x00, 4, f);  // would push out nearly all others
+  // What would push others out has to come twice: paths of which each is new must not cost all clients the fields that they share.
+  if (used_ + size > max_ && !entries_->seen_before(key)) return put_literal(at, 0x00, 4, f);
   evict_to(max_ - size);
-  entries_.push_front({f.id, std::string(f.value), f.name.size()});
+  entries_->enter(f, key);
   used_ += size;
   changed_ = true;
+  return put_literal(at, 0x40, 6, f);
 }
 
 void hpack_encoder::evict_to(std::size_t bytes) {
   while (used_ > bytes) {
-    used_ -= entries_.back().size();
-    entries_.pop_back();
+    used_ -= entries_->at(entries_->oldest).size();
+    ++entries_->oldest;
   }
 }
 

@@ -218,10 +218,25 @@ BOOST_AUTO_TEST_CASE(an_entry_that_was_pushed_out_is_written_again) {
   bench both(hpack_encoder::table::shared);
   std::vector<std::string> paths;
   for (int i = 0; i < 200; ++i) paths.push_back("/milvus.proto.milvus.MilvusService/Method" + std::to_string(i));
+  // What would push others out has to come twice.
   for (int round = 0; round < 3; ++round)
-    for (const auto& path : paths) both.passes({make_field(known::path, ":path", path)});
+    for (const auto& path : paths)
+      for (int times = 0; times < 3; ++times) both.passes({make_field(known::path, ":path", path)});
   BOOST_TEST(both.other().table_bytes() <= 4096u);
   BOOST_TEST(both.other().table_entries() > 30u);
+  BOOST_TEST(both.encode({make_field(known::path, ":path", paths.back())}).size() == 1u);
+  BOOST_TEST(both.encode({make_field(known::path, ":path", paths.front())}).size() > paths.front().size());
+}
+
+BOOST_AUTO_TEST_CASE(paths_of_which_each_comes_once_push_nothing_out) {
+  bench both(hpack_encoder::table::shared);
+  const auto shared = call();
+  both.passes(fields_of(shared));
+  for (int i = 0; i < 5000; ++i)
+    both.passes({make_field(known::path, ":path", "/milvus.proto.milvus.MilvusService/Once" + std::to_string(i))});
+  const auto entries = both.other().table_entries();
+  both.passes(fields_of(shared));
+  BOOST_TEST(both.other().table_entries() == entries);  // nothing of it had to be entered again
 }
 
 BOOST_AUTO_TEST_CASE(pairs_of_the_static_table_are_one_byte) {

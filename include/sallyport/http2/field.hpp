@@ -43,6 +43,7 @@ enum class known : std::uint8_t {
   date,
   server,
 };
+inline constexpr std::size_t known_count = static_cast<std::size_t>(known::server) + 1;
 known identify(std::string_view name);
 
 struct field {
