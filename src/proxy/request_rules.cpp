@@ -81,6 +81,10 @@ void begin_fields(const http2::request_head& head, std::vector<http2::field>& in
   into.push_back(http2::make_field(known::scheme, ":scheme", "http"));
   into.push_back(http2::make_field(known::path, ":path", head.path));
   if (!head.authority.empty()) into.push_back(http2::make_field(known::authority, ":authority", head.authority));
+  // What the client would have in no table stays out of ours (RFC 7541 6.2.3).
+  for (const auto& f : *head.fields)
+    if (f.never_index)
+      for (auto& ours : into) ours.never_index = ours.never_index || ours.id == f.id;
 }
 
 // A field of the client's, if it is one that any backend may see.

@@ -225,12 +225,14 @@ BOOST_AUTO_TEST_CASE(a_slot_that_a_reset_frees_is_taken_by_whoever_waits) {
 BOOST_AUTO_TEST_CASE(a_backend_gets_no_more_resets_than_backends_bear) {
   passage on;
   const auto begun = support::steady::now();
-  // Each client stays within its own budget of 200; together they are above what nghttpd and Go take from one connection (passage 18).
-  for (int i = 0; i < 2; ++i) {
+  // Each client and each user stays within its own budget, of 200 and 75; together they are above what nghttpd and Go take from one
+  // connection (passage 18).
+  for (const std::string user : {"ann", "ben", "cat", "dan", "eve"}) {
+    BOOST_REQUIRE(!on.users.create(user, "secret1"));
     auto client = on.client();
-    for (std::size_t n = 0; n < 190; ++n) {
+    for (std::size_t n = 0; n < 75; ++n) {
       const auto before = on.backend.requests().size();
-      const auto id = client.open(request(path_of("Hang")), true);
+      const auto id = client.open(request(path_of("Hang"), token(user, "secret1")), true);
       BOOST_REQUIRE(on.backend.until_count(before + 1));
       client.reset(id);
     }
