@@ -87,7 +87,7 @@ class judge_of_one {
     demand(seen_.sent_end || seen_.reset, "a client that still uploads is not told to stop");  // rule 12
     if (reached_.empty()) return never_got_there();
     const auto& t = reached_.back();
-    if (was_not_processed(t)) return not_processed(t);
+    if (was_not_processed(t)) return not_processed();
     // What was written last may have been lost.
     if (t.died == attempt::death::abrupt && !(t.finished && seems_whole())) return broken(t, t.has_reset && says("1") ? 1 : 14);
     if (t.finished) return whole(t);
@@ -153,11 +153,11 @@ class judge_of_one {
     demand(support::find(seen_.trailers, "grpc-status") == std::to_string(status), "half an answer ends with " + shown(seen_.trailers));
   }
   // Rule 16.
-  void not_processed(const attempt& t) {
+  void not_processed() {
     const bool must_be_sent_again = talk_.calm() && reached_.size() == 1 && plan_.body.size() <= surely_kept;
     demand(!must_be_sent_again, "a request that was refused unprocessed is not sent again");
-    // The other connection could not be had, or the word was lost.
-    if (!talk_.calm() && seen_.has_head) return refused_with(14, t.died == attempt::death::none ? 503 : 502, {});
+    // The other connection could not be had, or was read no more; or the word was lost.
+    if (!talk_.calm() && seen_.has_head) return unavailable();
     demand(seen_.reset == std::optional<std::uint32_t>(h2::refused_stream), "the client is not told REFUSED_STREAM");
     demand(!seen_.has_head && !seen_.ended, "something came before REFUSED_STREAM");
   }
@@ -165,8 +165,9 @@ class judge_of_one {
   void never_got_there() {
     demand(!talk_.calm(), "a request does not reach the backend");
     if (seen_.reset == std::optional<std::uint32_t>(h2::refused_stream)) return demand(!seen_.has_head, "REFUSED_STREAM after a head");
-    refused_with(14, seen_.head.empty() || support::find(seen_.head, ":status") != "502" ? 503 : 502, {});
+    unavailable();
   }
+  void unavailable() { refused_with(14, support::find(seen_.head, ":status") == "502" ? 502 : 503, {}); }
 
   // Rule 12.
   void refused_with(int status, int http, const std::string& words) {

@@ -186,6 +186,7 @@ class painter {
                  {":scheme", chance_.percent(50) ? "https" : "http"},
                  {":path", rest ? "/v2/vectordb/entities/" + tail : "/test.Backend/M" + tail},
                  {":authority", "milvus.example:19530"}};
+    for (auto& f : made.head) f.never_indexed = (f.name == ":path" || f.name == ":authority") && chance_.percent(20);
     made.forwarded = made.head;
     made.forwarded[1].value = "http";
     std::swap(made.head[chance_.below(4)], made.head[chance_.below(4)]);
