@@ -5,10 +5,10 @@
 #include <auth/hashing_pool.hpp>
 #include <sallyport/auth/gate.hpp>
 #include <sallyport/core/expect.hpp>
+#include <support/base64.hpp>
 #include <support/user_store.hpp>
 
 #include <benchmark/benchmark.h>
-#include <openssl/evp.h>
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -18,13 +18,7 @@
 namespace sallyport::micro {
 namespace {
 
-std::string base64(const std::string& bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), reinterpret_cast<const unsigned char*>(bytes.data()),
-                                     static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(length));
-  return text;
-}
+using support::base64;
 
 std::string name_of(std::size_t user) { return "user" + std::to_string(user); }
 

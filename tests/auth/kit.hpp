@@ -3,11 +3,11 @@
 #pragma once
 
 #include "hashing_pool.hpp"
+#include "support/base64.hpp"
 #include "support/user_store.hpp"
 
 #include <sallyport/auth/gate.hpp>
 
-#include <openssl/evp.h>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/test/unit_test.hpp>
 
@@ -26,13 +26,7 @@ namespace sallyport::auth {
 
 inline std::ostream& operator<<(std::ostream& out, denial why) { return out << name_of(why); }
 
-inline std::string base64(const std::string& bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), reinterpret_cast<const unsigned char*>(bytes.data()),
-                                     static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(length));
-  return text;
-}
+using support::base64;
 
 // Milvus/bcrypt of cost 4, as Milvus itself makes them.
 inline constexpr const char* bcrypt_of_milvus = "$2a$04$/OK.fbVrR/bpIqNJ5ianF.KR5.PHAK3GlP3WDkvsl1WRNCvU7DCVK";

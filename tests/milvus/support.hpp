@@ -4,6 +4,7 @@
 #include <sallyport/milvus/service.hpp>
 #include <sallyport/users/password.hpp>
 
+#include <support/base64.hpp>
 #include <support/permit_for_tests.hpp>
 #include <support/user_store.hpp>
 
@@ -28,20 +29,7 @@ inline std::string framed(const google::protobuf::MessageLite& message) { return
 
 inline core::bytes bytes_of(std::string_view text) { return {reinterpret_cast<const std::byte*>(text.data()), text.size()}; }
 
-// The clients' side of the passwords; written apart from the decoder that is tested.
-inline std::string base64(std::string_view plain) {
-  constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  unsigned value = 0;
-  int bits = 0;
-  for (const char c : plain) {
-    value = value << 8 | static_cast<unsigned char>(c);
-    for (bits += 8; bits >= 6;) text.push_back(letters[value >> (bits -= 6) & 63]);
-  }
-  if (bits > 0) text.push_back(letters[value << (6 - bits) & 63]);
-  while (text.size() % 4 != 0) text.push_back('=');
-  return text;
-}
+using support::base64;  // the clients' side of the passwords
 
 // common.Status as a client reads it.
 struct status {

@@ -9,6 +9,7 @@
 #include <sallyport/upstream/balancer.hpp>
 #include <sallyport/upstream/tunnels.hpp>
 
+#include "support/listening.hpp"
 #include "support/user_store.hpp"
 
 #include <boost/asio/post.hpp>
@@ -202,15 +203,9 @@ class talk {
 
  private:
   void listen() {
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof at;
-    if (::bind(listener_, reinterpret_cast<const sockaddr*>(&at), size) != 0 || ::listen(listener_, 64) != 0)
-      throw std::runtime_error("the backend cannot listen");
-    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&at), &size);
-    port_ = ntohs(at.sin_port);
+    const auto made = support::listen_on_loopback(0, SOCK_NONBLOCK);
+    listener_ = made.descriptor;
+    port_ = made.port;
   }
   bool turn() {
     bool moved = false;

@@ -2,6 +2,7 @@
 // (include/sallyport/http2/limits.hpp).
 #include "conversations.hpp"
 
+#include "support/base64.hpp"
 #include "support/h2_wire.hpp"
 
 #include <algorithm>
@@ -11,16 +12,7 @@ namespace {
 
 namespace h2 = support::h2;
 
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    std::uint32_t three = 0;
-    for (std::size_t i = 0; i < 3; ++i) three = three << 8 | (at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0U);
-    for (std::size_t i = 0; i < 4; ++i) text += at + i <= bytes.size() ? digits[three >> (18 - 6 * i) & 63] : '=';
-  }
-  return text;
-}
+using support::base64;
 
 class painter {
  public:

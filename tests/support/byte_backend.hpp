@@ -4,6 +4,7 @@
 #pragma once
 
 #include "h2_wire.hpp"
+#include "listening.hpp"
 
 #include <memory>
 
@@ -37,19 +38,9 @@ class byte_backend {
 
  private:
   void start(std::uint16_t port, int receive_buffer) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    const int on = 1;
-    ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (receive_buffer) ::setsockopt(listener_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_port = htons(port);
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof at;
-    if (::bind(listener_, reinterpret_cast<const sockaddr*>(&at), size) != 0 || ::listen(listener_, 64) != 0)
-      throw std::runtime_error("the backend cannot listen");
-    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&at), &size);
-    port_ = ntohs(at.sin_port);
+    const auto made = listen_on_loopback(port, SOCK_NONBLOCK, receive_buffer);
+    listener_ = made.descriptor;
+    port_ = made.port;
   }
   std::unique_ptr<wire> take(steady::duration limit) {
     pollfd at{listener_, POLLIN, 0};

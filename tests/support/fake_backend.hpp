@@ -12,6 +12,7 @@
 #pragma once
 
 #include "h2_wire.hpp"
+#include "listening.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -125,18 +126,9 @@ class fake_backend {
   };
 
   void start(std::uint16_t port) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const int on = 1;
-    ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_port = htons(port);
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof at;
-    if (::bind(listener_, reinterpret_cast<const sockaddr*>(&at), size) != 0 || ::listen(listener_, 64) != 0)
-      throw std::runtime_error("the backend cannot listen");
-    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&at), &size);
-    port_ = ntohs(at.sin_port);
+    const auto made = listen_on_loopback(port);
+    listener_ = made.descriptor;
+    port_ = made.port;
     acceptor_ = std::thread([this] { accept(); });
   }
   void accept() {

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import hpack
 
+from support.accepting import accepted
 from support.h2raw import ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, SETTINGS, WINDOW_UPDATE, frame, grpc_message, settings
 
 
@@ -65,11 +66,7 @@ class FrameBackend:
             request.answer()
 
     def _accept(self):
-        while True:
-            try:
-                peer, _ = self.listener.accept()
-            except OSError:
-                return
+        for peer in accepted(self.listener):
             with self.changed:
                 self.connections.append(FrameConnection(self, len(self.connections), peer))
                 self.changed.notify_all()

@@ -5,6 +5,8 @@ import socket
 import threading
 import time
 
+from support.accepting import accepted
+
 
 class LongRoad:
     """Listens on `port` of 127.0.0.1 and carries each connection to that server, `seconds` each way."""
@@ -21,11 +23,7 @@ class LongRoad:
         self.listener.close()
 
     def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
+        for client in accepted(self.listener):
             try:
                 server = socket.create_connection(("127.0.0.1", self.server_port))
             except OSError:

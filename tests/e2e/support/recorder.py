@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import hpack
 
+from support.accepting import accepted
 from support.h2raw import CONTINUATION, END_HEADERS, HEADERS, PREFACE
 
 
@@ -100,11 +101,7 @@ class Recorder:
     # The relay
 
     def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
+        for client in accepted(self.listener):
             with self.changed:
                 number = len(self.connections)
                 self.connections.append(Seen(time.monotonic()))

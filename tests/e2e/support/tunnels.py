@@ -10,6 +10,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+from support.accepting import accepted
 from support.backends import free_port
 from support.paths import PEERS, PROGRAM, peer
 from support.process import Process
@@ -29,11 +30,7 @@ class Gate:
         self.listener.close()
 
     def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
+        for client in accepted(self.listener):
             self.connections += 1
             server = socket.create_connection(("127.0.0.1", self.backend_port))
             for source, sink in ((client, server), (server, client)):
@@ -65,11 +62,7 @@ class Echo:
         self.listener.close()
 
     def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
+        for client in accepted(self.listener):
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     @staticmethod
