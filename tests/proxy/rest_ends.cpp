@@ -93,8 +93,9 @@ BOOST_AUTO_TEST_CASE(the_last_bytes_of_an_answer_have_the_time_that_write_stall_
       while (got.size() < content.size() - left && client.socket().read(got, steady::now() + 10s)) {
       }
     }
-  // The event that must not come, for longer than the idle time and any lingering.
-  BOOST_TEST(!p.on.log_has("connection_closed", 4s));
+  // What must not come is an end, for longer than the idle time and any lingering. A connection may end whose answer the kernel has taken
+  // whole; that all of it arrives is what counts.
+  std::this_thread::sleep_for(4s);
   for (auto& [row, client, got] : readers) BOOST_TEST_CONTEXT(table[row].name) {
       const auto begun = got.find("\r\n\r\n") + 4;
       while ((got.size() < begun + content.size() || !got.ends_with(table[row].last)) && client.socket().read(got, steady::now() + 5s)) {
