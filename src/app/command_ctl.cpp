@@ -8,6 +8,8 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <ctime>
+#include <optional>
 #include <ostream>
 
 namespace sallyport::app {
@@ -50,6 +52,15 @@ std::string duration_text(const json::object& status) {
   return text + std::to_string(left) + " s";
 }
 
+std::string date_text(const json::object& of, std::string_view name) {
+  const json::value* found = member(of, name);
+  const std::time_t when = found && found->is_int64() ? static_cast<std::time_t>(found->get_int64()) : 0;
+  std::tm parts{};
+  char text[32] = "";
+  if (::gmtime_r(&when, &parts) == nullptr || std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &parts) == 0) return "for ever";
+  return text;
+}
+
 std::string endpoints_text(const json::object& backend) {
   const json::value* found = member(backend, "endpoints");
   std::string text;
@@ -70,6 +81,9 @@ void show(const json::object& status, std::ostream& out) {
     out << "listener " << text_of(l, "name") << ": " << text_of(l, "address") << (yes(l, "tls") ? ", TLS" : ", plaintext")
         << (yes(l, "tokens") ? ", tokens required" : ", no tokens") << ", to " << text_of(l, "backend")
         << "; connections: " << text_of(l, "connections") << "\n";
+    for_each(l, "certificates", [&out](const json::object& c) {
+      out << "  " << text_of(c, "kind") << " " << text_of(c, "file") << ": " << text_of(c, "subject") << ", until " << date_text(c, "expires") << "\n";
+    });
   });
   for_each(status, "backends", [&out](const json::object& b) {
     out << "backend " << text_of(b, "name") << ": " << endpoints_text(b) << "; connections: " << text_of(b, "connections")
@@ -78,26 +92,36 @@ void show(const json::object& status, std::ostream& out) {
   out.flush();
 }
 
-}  // namespace
+// The server's answer, or the exit code after the complaint.
+struct asked {
+  std::optional<json::object> answer;
+  int code = ended_well;
+};
 
-int command_ctl_status(config::sources from, const ctl_options& options, surroundings& around) {
+asked ask_server(config::sources from, json::object question, surroundings& around) {
   from.users_only = true;
   const config::loaded loaded = config::load(from);
   if (!loaded.value) {
     for (const config::problem& p : loaded.problems) complain(around, config::to_text(p));
-    return bad_request;
+    return {std::nullopt, bad_request};
   }
-  const auto answer = admin::ask(loaded.value->admin.socket, {{"op", "status"}});
+  auto answer = admin::ask(loaded.value->admin.socket, std::move(question));
   if (!answer) {
     const bool nobody = answer.error().code == boost::system::errc::not_connected;
     complain(around, answer.error().text, nobody ? "name the configuration of the server that runs by -c FILE" : "");
-    return not_started;
+    return {std::nullopt, not_started};
   }
   if (answer->contains("error")) {
     complain(around, text_of(*answer, "error"));
-    return refused;
+    return {std::nullopt, refused};
   }
-  const json::value* status = member(*answer, "status");
+  return {std::move(*answer)};
+}
+
+int command_status(config::sources from, const ctl_options& options, surroundings& around) {
+  const auto asked = ask_server(std::move(from), {{"op", "status"}}, around);
+  if (!asked.answer) return asked.code;
+  const json::value* status = member(*asked.answer, "status");
   if (!status || !status->is_object()) {
     complain(around, "the server's answer is no status", "is it of another version?");
     return refused;
@@ -107,6 +131,31 @@ int command_ctl_status(config::sources from, const ctl_options& options, surroun
   else
     show(status->get_object(), around.out);
   return ended_well;
+}
+
+int command_reload(config::sources from, const ctl_options& options, surroundings& around) {
+  const auto asked = ask_server(std::move(from), {{"op", "reload"}}, around);
+  if (!asked.answer) return asked.code;
+  const json::value* faults = member(*asked.answer, "faults");
+  if (!faults || !faults->is_array()) {
+    complain(around, "the server's answer is none to a reload", "is it of another version?");
+    return refused;
+  }
+  if (options.json) {
+    around.out << json::serialize(*asked.answer) << std::endl;
+  } else {
+    around.out << "listeners with new certificates: " << text_of(*asked.answer, "replaced")
+               << ", unchanged: " << text_of(*asked.answer, "unchanged") << std::endl;
+    for (const json::value& one : faults->get_array())
+      if (one.is_string()) complain(around, printable(std::string(one.get_string())), "the last good ones are still served");
+  }
+  return faults->get_array().empty() ? ended_well : refused;
+}
+
+}  // namespace
+
+int command_ctl(const config::sources& from, const ctl_options& options, surroundings& around) {
+  return options.reload ? command_reload(from, options, around) : command_status(from, options, around);
 }
 
 }  // namespace sallyport::app

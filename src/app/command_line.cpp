@@ -92,10 +92,15 @@ void add_user_commands(CLI::App& app, parsed& into) {
 
 void add_ctl_commands(CLI::App& app, parsed& into) {
   CLI::App* ctl = app.add_subcommand("ctl", "ask the running server, through its admin socket")->require_subcommand(1);
-  CLI::App* status = ctl->add_subcommand("status", "version, readiness, connections, listeners, backends");
-  files_option(*status, into.from.files, true);
-  status->add_option("--store", into.from.store, "SQLite file of the users, beside which the socket is")->type_name("PATH");
-  status->add_flag("--json", into.ctl.json, "as JSON");
+  const auto verb = [&](const char* name, const char* what) {
+    CLI::App* one = ctl->add_subcommand(name, what);
+    files_option(*one, into.from.files, true);
+    one->add_option("--store", into.from.store, "SQLite file of the users, beside which the socket is")->type_name("PATH");
+    one->add_flag("--json", into.ctl.json, "as JSON");
+    return one;
+  };
+  verb("status", "version, readiness, connections, listeners and their certificates, backends");
+  verb("reload", "load certificates, CAs and CRLs again now; with a fault the last good ones stay")->callback([&into] { into.ctl.reload = true; });
 }
 
 void add_certs_commands(CLI::App& app, parsed& into) {
@@ -142,7 +147,7 @@ int dispatch(const CLI::App& app, const parsed& what, surroundings& around) {
   if (app.got_subcommand("run")) return command_run(what.from, around);
   if (app.got_subcommand("check")) return command_check(what.from, what.check, around);
   if (app.got_subcommand("user")) return command_user(what.from, what.user, around);
-  if (app.got_subcommand("ctl")) return command_ctl_status(what.from, what.ctl, around);
+  if (app.got_subcommand("ctl")) return command_ctl(what.from, what.ctl, around);
   if (app.got_subcommand("certs")) return command_certs_init(what.certs, around);
   if (app.got_subcommand("connect")) return command_connect(what.connect, around);
   return command_version(around);

@@ -50,9 +50,9 @@ struct user_options {
 int command_user(config::sources from, const user_options& options, surroundings& around);
 
 struct ctl_options {
-  bool json = false;
+  bool json = false, reload = false;
 };
-int command_ctl_status(config::sources from, const ctl_options& options, surroundings& around);
+int command_ctl(const config::sources& from, const ctl_options& options, surroundings& around);
 
 struct certs_options {
   std::string directory, client;

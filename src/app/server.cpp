@@ -1,5 +1,6 @@
 #include "server.hpp"
 
+#include "certificates.hpp"
 #include "server_status.hpp"
 #include "user_requests.hpp"
 
@@ -16,6 +17,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <deque>
 #include <thread>
@@ -48,7 +50,7 @@ void set_process_limits() {
 // Everything that one run consists of, in the order in which it is built; `stop` takes it down in the order that the threads need.
 class running_server {
  public:
-  running_server(const config::settings& s, telemetry::logger& log) : settings_(s), log_(log), status_(s) {}
+  running_server(const config::settings& s, telemetry::logger& log) : settings_(s), log_(log), status_(s), certificates_(s, log, status_) {}
   ~running_server();
 
   int start();
@@ -62,6 +64,8 @@ class running_server {
   int open_page();
   void warn_of_unsafe();
   core::task<void> watch_signals();
+  core::task<void> watch_reload_signals();
+  core::task<void> watch_certificates();
   core::task<void> warn_hourly();
   core::task<void> return_memory();
   std::uint64_t accepted();
@@ -74,7 +78,8 @@ class running_server {
   asio::io_context io_{1};  // signals and the admin socket: the main thread
   core::task_group tasks_{io_.get_executor()};
   asio::basic_signal_set<core::executor> signals_{io_.get_executor(), SIGTERM, SIGINT};  // before anything is opened: none is missed
-  std::vector<std::shared_ptr<const tls::context>> contexts_;                            // one a listener; nullptr: plaintext
+  asio::basic_signal_set<core::executor> reload_signals_{io_.get_executor(), SIGHUP};
+  certificates certificates_;
   std::shared_ptr<net::admission> gatekeeper_;
   std::shared_ptr<auth::hashing_pool> hashing_;
   std::deque<proxy::listener_settings> listeners_;  // of every worker; they are pointed to
@@ -91,19 +96,7 @@ class running_server {
 
 int running_server::load_certificates() {
   int code = ok;
-  for (const auto& l : settings_.listeners) {
-    if (!l.tls) {
-      contexts_.push_back(nullptr);
-      continue;
-    }
-    auto loaded = tls::context::load(*l.tls);
-    if (!loaded) {
-      for (const auto& f : loaded.error()) code = complain(bad_configuration, f.text);
-      continue;
-    }
-    for (const auto& w : (*loaded)->warnings()) log_.warning("certificate_warning", {{"listener", l.address.name}, {"text", w}});
-    contexts_.push_back(std::move(*loaded));
-  }
+  for (const auto& f : certificates_.load()) code = complain(bad_configuration, f.text);
   return code;
 }
 
@@ -136,14 +129,14 @@ int running_server::open_listeners() {
       auto& on = listeners_.emplace_back(settings_.listeners[i]);
       on.address.alone = w == 0;
       if (w > 0) on.address.port = ports_[i];  // port 0: the system chose it for the first worker
-      const auto bound = workers_.back()->listen(on, contexts_[i]);
+      const auto bound = workers_.back()->listen(on, certificates_.of(i));
       if (!bound) return complain(cannot_start, bound.error().text);
       if (w > 0) continue;
       ports_.push_back(bound->port());
-      status_.listening(i, net::peer_address{*bound}.text(), contexts_[i] != nullptr);
+      status_.listening(i, net::peer_address{*bound}.text(), certificates_.of(i) != nullptr);
       log_.info("listening", {{"listener", on.address.name},
                               {"address", net::peer_address{*bound}.text()},
-                              {"tls", contexts_[i] != nullptr},
+                              {"tls", certificates_.of(i) != nullptr},
                               {"tokens", on.certificate_user                   ? "certificate"
                                          : on.tokens == auth::tokens::required ? "required"
                                                                                : "none"},
@@ -158,7 +151,7 @@ int running_server::open_listeners() {
 }
 
 int running_server::open_admin() {
-  auto answers = with_status(status_, make_user_handler(*store_, *service_));
+  auto answers = with_reload(certificates_, with_status(status_, make_user_handler(*store_, *service_)));
   auto opened = admin::server::open(io_.get_executor(), settings_.admin, std::move(answers), log_);
   if (!opened) return complain(cannot_start, opened.error().text);
   admin_ = std::move(*opened);
@@ -239,6 +232,25 @@ core::task<void> running_server::watch_signals() {
   for (const auto& w : workers_) w->abandon();
 }
 
+core::task<void> running_server::watch_reload_signals() {
+  for (;;) {
+    const auto [error, number] = co_await reload_signals_.async_wait(core::await);
+    if (error) co_return;
+    const auto came = certificates_.reload();
+    log_.info("reloaded", {{"signal", number}, {"replaced", came.replaced}, {"unchanged", came.unchanged}, {"failed", came.faults.size()}});
+  }
+}
+
+core::task<void> running_server::watch_certificates() {
+  core::timer pause(io_.get_executor());
+  for (;;) {
+    pause.expires_after(certificates::look_every);
+    const auto [error] = co_await pause.async_wait(core::await);
+    if (error) co_return;
+    certificates_.look();
+  }
+}
+
 int running_server::run() {
   ran_ = true;
   serving_ = workers_.size();
@@ -249,11 +261,18 @@ int running_server::run() {
       asio::post(io_, [this] { close_admin(); });
     });
   tasks_.spawn(watch_signals());
+  tasks_.spawn(watch_reload_signals());
+  tasks_.spawn(watch_certificates());
   tasks_.spawn(warn_hourly());
   tasks_.spawn(return_memory());
   status_.serving(workers_.size());
   log_.info("ready", {{"workers", workers_.size()}, {"version", SALLYPORT_VERSION}});
   io_.run();
+  // From here on nobody waits for a signal: a second SIGTERM must not turn a drain that is over into a death.
+  sigset_t late;
+  sigemptyset(&late);
+  for (const int one : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&late, one);
+  pthread_sigmask(SIG_BLOCK, &late, nullptr);
   join();
   log_.info("stopped", {});
   return ok;

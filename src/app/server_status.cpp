@@ -29,12 +29,30 @@ json::array endpoints_of(const upstream::settings& backend) {
   return all;
 }
 
+json::array certificates_of(const std::vector<telemetry::certificate_figures>& all, const std::string& listener) {
+  json::array found;
+  for (const auto& one : all)
+    if (one.listener == listener)
+      found.push_back(json::object{
+          {"kind", one.kind}, {"file", one.file}, {"subject", one.subject}, {"sha256", one.sha256}, {"expires", one.expires}});
+  return found;
+}
+
 }  // namespace
 
 server_status::server_status(const config::settings& s)
     : settings_(s), metrics_(named_in(s)), counts_(metrics_.make_shard()), doors_(s.listeners.size()) {}
 
-void server_status::listening(std::size_t listener, std::string address, bool tls) { doors_[listener] = {std::move(address), tls}; }
+void server_status::listening(std::size_t listener, std::string address, bool tls) {
+  doors_[listener].address = std::move(address);
+  doors_[listener].tls = tls;
+}
+
+void server_status::certificates(std::vector<telemetry::certificate_figures> now, std::vector<std::uint64_t> generations) {
+  for (std::size_t i = 0; i < doors_.size(); ++i) doors_[i].generation = generations[i];
+  certificates_ = now;
+  metrics_.set_certificates(std::move(now), std::move(generations));
+}
 
 void server_status::serving(std::size_t workers) {
   workers_ = workers;
@@ -64,6 +82,8 @@ json::object server_status::as_json() {
     listeners.push_back(json::object{{"name", l.address.name},
                                      {"address", doors_[i].address},
                                      {"tls", doors_[i].tls},
+                                     {"certificates_generation", doors_[i].generation},
+                                     {"certificates", certificates_of(certificates_, l.address.name)},
                                      {"tokens", l.tokens == auth::tokens::required},
                                      {"backend", l.backend},
                                      {"connections", sums.listeners[i].open},

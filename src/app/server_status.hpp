@@ -27,6 +27,8 @@ class server_status final : public admin::status_source {
   void listening(std::size_t listener, std::string address, bool tls);
   void serving(std::size_t workers);
   void draining();
+  // What is served now, and each listener's generation of it (0: plaintext).
+  void certificates(std::vector<telemetry::certificate_figures> now, std::vector<std::uint64_t> generations);
 
   std::string metrics() override;
   std::string why_not_ready() override { return why_not_; }
@@ -42,8 +44,10 @@ class server_status final : public admin::status_source {
   struct door {
     std::string address;
     bool tls = false;
+    std::uint64_t generation = 0;
   };
   std::vector<door> doors_;  // one a listener
+  std::vector<telemetry::certificate_figures> certificates_;
   std::size_t workers_ = 0;
   std::string why_not_ = "starting";
 };

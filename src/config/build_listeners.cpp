@@ -127,26 +127,86 @@ void builder::tls_of(const node* item, const std::string& path, proxy::listener_
   }
   tls::server_settings tls;
   const std::string below = path + ".tls";
-  word(block, below, "profile", tls.versions, {tls::profile::modern, tls::profile::intermediate}, &sound);
-  using tls::client_certificates;
-  word(block, below, "client_certificates", tls.clients,
-       {client_certificates::none, client_certificates::optional, client_certificates::required}, &sound);
-  certificates(*block, below, tls, sound);
-  tls.client_ca = path_at(block, below, "client_ca", &sound);
-  const node* mode = block->find("client_certificates");
-  if (tls.clients != client_certificates::none && !block->find("client_ca"))
-    complain(mode->at, "client certificates need 'listeners[].tls.client_ca'", "name the PEM file of the CA that signs them");
-  if (tls.clients == client_certificates::none && !tls.client_ca.empty() && (!mode || mode->text == "none"))
-    problems_.push_back(warning_at(block->find("client_ca")->at,
-                                   "'listeners[].tls.client_ca' has no effect: no client certificate is asked for",
-                                   "set client_certificates: required, or remove it"));
+  policy_of(*block, below, tls, sound);
+  using unknown = tls::server_settings::unknown_name;
+  word(block, below, "unknown_name", tls.unknown, {unknown::serve_default, unknown::refuse}, &sound);
+  tls.ticket_keys_file = path_at(block, below, "ticket_keys", &sound);
+  names_of(*block, below, tls, sound);
   made.tls = std::move(tls);
 }
 
-void builder::certificates(const node& block, const std::string& below, tls::server_settings& tls, bool& sound) {
+// Of a listener, or of some of its server names.
+void builder::policy_of(const node& block, const std::string& below, tls::policy_settings& into, bool& sound) {
+  word(&block, below, "profile", into.versions, {tls::profile::modern, tls::profile::intermediate}, &sound);
+  using tls::client_certificates;
+  word(&block, below, "client_certificates", into.clients,
+       {client_certificates::none, client_certificates::optional, client_certificates::required}, &sound);
+  certificates(block, below, into, sound);
+  into.client_ca = path_at(&block, below, "client_ca", &sound);
+  client_rules(block, below, into, sound);
+  const node* mode = block.find("client_certificates");
+  if (into.clients != client_certificates::none && !block.find("client_ca"))
+    complain(mode->at, "client certificates need '" + key_of(below) + ".client_ca'", "name the PEM file of the CA that signs them");
+  if (into.clients != client_certificates::none || (mode && mode->text != "none")) return;
+  for (const char* name : {"client_ca", "crl", "allow", "require_client_eku"})
+    if (const node* unused = block.find(name))
+      problems_.push_back(warning_at(unused->at, "'" + key_of(below) + "." + name + "' has no effect: no client certificate is asked for",
+                                     "set client_certificates: required, or remove it"));
+}
+
+void builder::client_rules(const node& block, const std::string& below, tls::policy_settings& into, bool& sound) {
+  if (auto crl = path_at(&block, below, "crl", &sound); !crl.empty()) into.crls.push_back(std::move(crl));
+  using policy = tls::policy_settings;
+  word(&block, below, "crl_check", into.crl_for, {policy::crl_scope::leaf, policy::crl_scope::chain}, &sound);
+  word(&block, below, "crl_stale", into.stale, {policy::stale_crl::refuse, policy::stale_crl::accept}, &sound);
+  if (const node* eku = scalar(&block, below, "require_client_eku", &sound)) into.require_client_eku = eku->text == "true";
+  const auto* rules = block.find("allow") ? list_below(block, "allow") : nullptr;
+  if (!rules) return;
+  if (rules->empty()) complain(block.find("allow")->at, "'" + key_of(below) + ".allow' is empty", "leave it out to let every certificate of the CA in");
+  for (std::size_t i = 0; i < rules->size(); ++i) {
+    const node& item = (*rules)[i];
+    if (item.is != node::kind::map) continue;
+    const std::string path = below + ".allow[" + std::to_string(i) + "]";
+    const auto text = [&](std::string_view name) {
+      const node* found = scalar(&item, path, name, &sound);
+      return found ? found->text : std::string();
+    };
+    tls::allow_rule rule{text("cn"), text("ou"), text("dns"), text("uri"), text("email"), text("key")};
+    if (auto words = tls::fault_of(rule); !words.empty()) {
+      sound = false;
+      complain(item.at, std::move(words));
+    }
+    into.allow.push_back(std::move(rule));
+  }
+}
+
+void builder::names_of(const node& block, const std::string& below, tls::server_settings& into, bool& sound) {
+  const auto* items = block.find("names") ? list_below(block, "names") : nullptr;
+  if (!items) return;
+  std::set<std::string> taken;
+  for (std::size_t i = 0; i < items->size(); ++i) {
+    const node& item = (*items)[i];
+    if (item.is != node::kind::map) continue;
+    const std::string path = below + ".names[" + std::to_string(i) + "]";
+    tls::name_settings made;
+    policy_of(item, path, made.policy, sound);
+    if (const auto* names = item.find("names") ? list_below(item, "names") : nullptr) {
+      for (const node& name : *names) {
+        if (name.is != node::kind::scalar) continue;
+        const auto words = tls::fault_of(tls::allow_rule{.dns = name.text});
+        if (!words.empty()) complain(name.at, words);
+        if (!taken.insert(name.text).second) complain(name.at, "'" + name.text + "' has a policy already", "name it once");
+        made.names.push_back(name.text);
+      }
+    }
+    into.by_name.push_back(std::move(made));
+  }
+}
+
+void builder::certificates(const node& block, const std::string& below, tls::policy_settings& into, bool& sound) {
   const node* whole = block.find("certificates");
   if (!whole || (whole->is == node::kind::sequence && whole->items.empty())) {
-    complain(whole ? whole->at : block.at, "'listeners[].tls.certificates' " + std::string(whole ? "is empty" : "is missing"),
+    complain(whole ? whole->at : block.at, "'" + key_of(below) + ".certificates' " + std::string(whole ? "is empty" : "is missing"),
              "for example certificates: [{cert: server.pem, key: server.key}]");
     return;
   }
@@ -157,8 +217,11 @@ void builder::certificates(const node& block, const std::string& below, tls::ser
     for (const std::string_view name : {"cert", "key"})
       if (!item.find(name))
         complain(item.at, "'" + key_of(path) + "." + std::string(name) + "' is missing", "a certificate and its key, both PEM");
-    std::string cert = path_at(&item, path, "cert", &sound);
-    tls.certificates.push_back({std::move(cert), path_at(&item, path, "key", &sound)});
+    tls::certificate_files files;
+    files.cert = path_at(&item, path, "cert", &sound);
+    files.key = path_at(&item, path, "key", &sound);
+    files.ocsp = path_at(&item, path, "ocsp", &sound);
+    into.certificates.push_back(std::move(files));
   }
 }
 

@@ -65,7 +65,10 @@ class builder {
   void backend_of(const node& named, proxy::listener_settings& made);
   void tokens_of(const node* item, const std::string& path, proxy::listener_settings& made, bool& sound);
   void tls_of(const node* item, const std::string& path, proxy::listener_settings& made, bool& sound);
-  void certificates(const node& block, const std::string& below, tls::server_settings& tls, bool& sound);
+  void policy_of(const node& block, const std::string& below, tls::policy_settings& into, bool& sound);
+  void certificates(const node& block, const std::string& below, tls::policy_settings& into, bool& sound);
+  void client_rules(const node& block, const std::string& below, tls::policy_settings& into, bool& sound);
+  void names_of(const node& block, const std::string& below, tls::server_settings& into, bool& sound);
   void milvus_tls(const std::string& path, proxy::listener_settings& made, bool& sound);
 
   void users();

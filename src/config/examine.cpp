@@ -22,23 +22,38 @@ const origin& origin_at(const settings& s, const std::string& name) {
   return found == s.origins.end() ? nowhere : found->second;
 }
 
+// The key whose file the words are about.
+struct named_file {
+  const std::string& words;
+  std::string best;
+  std::size_t longest = 0;  // certs/a.pem is in the words about certs/a.pem.key, too
+
+  void consider(const std::string& file, const std::string& name) {
+    if (file.size() <= longest || words.find(file) == std::string::npos) return;
+    longest = file.size();
+    best = name;
+  }
+  void consider(const tls::policy_settings& of, const std::string& path) {
+    for (std::size_t i = 0; i < of.certificates.size(); ++i) {
+      const std::string pair = path + ".certificates[" + std::to_string(i) + "]";
+      consider(of.certificates[i].cert, pair + ".cert");
+      consider(of.certificates[i].key, pair + ".key");
+      consider(of.certificates[i].ocsp, pair + ".ocsp");
+    }
+    consider(of.client_ca, path + ".client_ca");
+    for (const auto& crl : of.crls) consider(crl, path + ".crl");
+  }
+};
+
 // The tls room names a file in its words; this finds the key that named it.
 const origin& origin_of_file(const settings& s, std::size_t listener, const std::string& words) {
   const tls::server_settings& tls = *s.listeners[listener].tls;
   const std::string path = "listeners[" + std::to_string(listener) + "].tls";
-  std::string best = path + ".client_certificates";
-  std::size_t longest = 0;  // certs/a.pem is in the words about certs/a.pem.key, too
-  const auto consider = [&](const std::string& file, const std::string& name) {
-    if (file.size() <= longest || words.find(file) == std::string::npos) return;
-    longest = file.size();
-    best = name;
-  };
-  for (std::size_t i = 0; i < tls.certificates.size(); ++i) {
-    consider(tls.certificates[i].cert, path + ".certificates[" + std::to_string(i) + "].cert");
-    consider(tls.certificates[i].key, path + ".certificates[" + std::to_string(i) + "].key");
-  }
-  consider(tls.client_ca, path + ".client_ca");
-  return origin_at(s, best);
+  named_file found{words, path + ".client_certificates"};
+  found.consider(tls, path);
+  for (std::size_t i = 0; i < tls.by_name.size(); ++i) found.consider(tls.by_name[i].policy, path + ".names[" + std::to_string(i) + "]");
+  found.consider(tls.ticket_keys_file, path + ".ticket_keys");
+  return origin_at(s, found.best);
 }
 
 void examine_tls(const settings& s, std::size_t i, std::vector<problem>& problems) {

@@ -28,6 +28,7 @@ void connect_request::begin(downstream& to, downstream::handle down, const http2
   request_ended_ = end;
   head_only_ = head.method == "HEAD";
   target_.assign(head.authority);
+  if (!on_->still_trusted()) return refuse(refusal_of(broken_off::certificate_untrusted));
   if (const auto fault = fault_of_connect(head)) return refuse(*fault);
   const auto shown = find_proxy_credential(*head.fields);
   auth::evidence facts;

@@ -4,11 +4,14 @@
 #include <sallyport/core/defence.hpp>
 #include <sallyport/net/plain_stream.hpp>
 
+#include <ctime>
+
 namespace sallyport::proxy {
 namespace {
 
 using namespace std::chrono_literals;
 constexpr auto linger_time = 2s;  // passage 7: a TCP reset would destroy the answers on their way
+constexpr auto distrust_time = 30s;  // what is open may go on for so long when the certificate is not good any more
 
 // The words of over() and ours, as the metrics have them.
 telemetry::connection_end end_of(std::string_view cause) {
@@ -28,7 +31,8 @@ connection::connection(context& around, const listener_context& door, net::accep
       wanted_(around.executor),
       accepted_(core::clock::now()) {
   if (door.trust) {
-    auto session = std::make_unique<tls::session>(std::move(from.socket), door.trust, around.bench);
+    judged_ = door.trust->generation();
+    auto session = std::make_unique<tls::session>(std::move(from.socket), door.trust->now(), around.bench);
     tls_ = session.get();
     stream_ = std::move(session);
   } else {
@@ -75,6 +79,7 @@ core::task<bool> connection::pass_door_1() {
     }
     around_.counts.count(telemetry::handshake_result::ok);
     identity_ = tls_->identity();
+    if (!door_.settings.tls->by_name.empty()) policy_ = door_.trust->now()->policy_for(tls_->parameters().sni);
   }
   place_.handshake_done();
   co_return true;
@@ -94,6 +99,46 @@ core::task<core::result<core::progress>> connection::read_and_discard() {
     const auto got = co_await stream_->receive(*this);
     if (!got || *got == core::progress::ended) co_return got;
   }
+}
+
+bool connection::still_trusted() {
+  if (!tls_ || untrusted_) return !untrusted_;
+  const auto newest = door_.trust->generation();
+  if (newest == judged_ && (!identity_ || std::time(nullptr) < identity_->good_until)) return true;
+  const auto trust = door_.trust->now();
+  if (tls_->judge_again(*trust)) {
+    judged_ = newest;
+    identity_ = tls_->identity();
+    return true;
+  }
+  no_longer_trusted();
+  return false;
+}
+
+void connection::no_longer_trusted() {
+  untrusted_ = true;
+  const auto& why = tls_->failure();
+  around_.counts.count(telemetry::counter::certificates_no_longer_trusted);
+  around_.log.info("certificate_no_longer_trusted", {{"reason", why.reason},
+                                                     {"depth", why.depth.value_or(-1)},
+                                                     {"subject", why.subject},
+                                                     {"serial", why.serial},
+                                                     {"peer", peer_.text()},
+                                                     {"listener", door_.settings.address.name}});
+  cause_ = "certificate_no_longer_trusted";
+  if (tunnel_) return tunnel_->bytes.end("revoked");
+  if (!talk_ || closing_) return;
+  out_at_ = core::clock::now() + distrust_time;
+  talk_->begin_drain();
+  mark();
+}
+
+bool connection::misdirected(std::string_view authority) const {
+  if (!tls_ || door_.settings.tls->by_name.empty()) return false;
+  const auto trust = door_.trust->now();
+  const bool is_literal = authority.starts_with('[');
+  const auto end = is_literal ? authority.find(']') : authority.rfind(':');
+  return trust->policy_for(authority.substr(0, end)) != policy_;
 }
 
 void connection::handshake_failed(core::error_code why) {
@@ -204,7 +249,7 @@ void connection::users_changed() {
 
 void connection::end_if_over() {
   if (closing_ || !talk_ || tunnel_ || talk_->over().empty()) return;
-  cause_ = talk_->over();
+  if (!untrusted_) cause_ = talk_->over();
   if (!talk_->complaint().empty())
     around_.log.info("connection_failed", {{"code", talk_->complaint_code()},
                                            {"reason", talk_->complaint()},
@@ -276,11 +321,15 @@ void connection::begin_drain() {
 void connection::end_drain() {
   if (tunnel_) return tunnel_->bytes.end("drain_timed_out");
   if (!talk_ || closing_) return abort();
-  talk_->end_drain();
+  talk_->end_drain(broken_off::drain_timed_out);
   end_if_over();
 }
 
 void connection::sweep(core::clock::time_point now) {
+  if (identity_ && !still_trusted() && !tunnel_ && talk_ && !closing_ && now >= out_at_) {
+    talk_->end_drain(broken_off::certificate_untrusted);
+    return end_if_over();
+  }
   if (tunnel_) return sweep_tunnel(now);
   if (goodbye_said_) {
     if (now >= linger_until_) abort();

@@ -12,6 +12,7 @@
 
 #include <sallyport/net/output_pump.hpp>
 #include <sallyport/net/relay.hpp>
+#include <sallyport/tls/live.hpp>
 #include <sallyport/tls/session.hpp>
 
 #include <memory>
@@ -22,7 +23,7 @@ namespace sallyport::proxy {
 // What the connections of one listener have in common; owned by the worker.
 struct listener_context {
   const listener_settings& settings;
-  std::shared_ptr<const tls::context> trust;  // nullptr: plaintext
+  std::shared_ptr<const tls::live<tls::context>> trust;  // nullptr: plaintext
   upstream::opener& grpc;
   upstream::opener* rest;  // nullptr: what is not gRPC is told so
   upstream::credentials credential;
@@ -53,7 +54,11 @@ class connection final : public net::receiver, public net::output_source, public
   }
   bool writing() const { return pump_ && pump_->blocked(); }  // the client has not taken all that was written
   auth::memo& memo() { return memo_; }
-  const tls::peer_identity* certificate() const { return identity_ ? &*identity_ : nullptr; }
+  const tls::peer_identity* certificate() const { return identity_.get(); }
+  // Whether door 1 would let the client in now as well: asked at each request and at each sweep (attacks T16). False: it is on its way out.
+  bool still_trusted();
+  // Whether a request for this host belongs to another of the listener's TLS policies than the client has passed (attacks T07).
+  bool misdirected(std::string_view authority) const;
   std::string peer_text() const { return peer_.text(); }
   std::string_view source() const { return source_; }  // the client's address, without the port
   // A CONNECT over HTTP/1.1 has passed, and its 200 is in the output: bytes from now on, those in `first` first.
@@ -63,6 +68,7 @@ class connection final : public net::receiver, public net::output_source, public
  private:
   core::task<bool> pass_door_1();
   void handshake_failed(core::error_code why);
+  void no_longer_trusted();
   void log_handshake_failure(std::string_view reason);
   void forgot_tls();
   core::task<void> linger();
@@ -96,7 +102,11 @@ class connection final : public net::receiver, public net::output_source, public
   net::admission::slot place_;
   std::unique_ptr<net::stream> stream_;
   tls::session* tls_ = nullptr;  // stream_, when it is TLS
-  std::optional<tls::peer_identity> identity_;
+  std::shared_ptr<const tls::peer_identity> identity_;
+  std::uint64_t judged_ = 0;        // the generation of the trust that the client was judged by
+  std::size_t policy_ = 0;          // of the listener's, by the server name that the client asked for
+  bool untrusted_ = false;          // by now
+  core::clock::time_point out_at_{};  // then its open streams end
   std::unique_ptr<conversation> talk_;
   std::optional<net::output_pump> pump_;
   std::vector<std::byte> opening_;  // the first bytes, until they tell the protocol

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "downstream.hpp"
+#include "refusal.hpp"
 
 #include <memory>
 #include <string_view>
@@ -27,7 +28,7 @@ class conversation : public downstream {
 
   virtual void users_changed() = 0;  // judges what is under way again
   virtual void begin_drain() = 0;    // no new requests; what is under way goes on
-  virtual void end_drain() = 0;      // what is under way is refused
+  virtual void end_drain(broken_off why) = 0;  // what is under way is refused
   virtual void end_exchanges() = 0;  // the client is gone
   virtual void sweep(core::clock::time_point now) = 0;
 

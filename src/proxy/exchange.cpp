@@ -80,6 +80,7 @@ void exchange::begin(connection& on, downstream& to, downstream::handle down, co
   position_ = {};
   give_up_at_ = give_up_time(began_, head.grpc_timeout);
   path_.assign(head.path);
+  if (!on.still_trusted()) return end_with(refusal_of(broken_off::certificate_untrusted));
   if (const auto fault = fault_of(head)) return end_with(refusal_of(*fault));
   if (!rest_ && on.door().settings.health_for == listener_settings::health::open && is_health_path(head.path))
     return answer_health(head.path, end);
@@ -88,6 +89,7 @@ void exchange::begin(connection& on, downstream& to, downstream::handle down, co
 
 std::optional<broken_off> exchange::fault_of(const http2::request_head& head) const {
   if (head.too_large) return broken_off::header_list_too_large;
+  if (on_->misdirected(head.authority)) return broken_off::misdirected;
   if (!rest_) {
     if (!to_->takes_trailers()) return broken_off::grpc_needs_http2;
     if (head.method != "POST" || !is_served_content_type(head.content_type)) return broken_off::not_grpc;

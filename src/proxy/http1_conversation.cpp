@@ -106,8 +106,8 @@ void http1_conversation::end_exchanges() {
 
 void http1_conversation::begin_drain() { session_.begin_shutdown(); }
 
-void http1_conversation::end_drain() {
-  if (request_) request_->end_with(refusal_of(broken_off::drain_timed_out));
+void http1_conversation::end_drain(broken_off why) {
+  if (request_) request_->end_with(refusal_of(why));
   cause_ = "drain_timed_out";
 }
 

@@ -24,7 +24,7 @@ class http1_conversation final : public conversation, private http1::server_even
   std::size_t output_memory() const override { return session_.output_memory(); }
   void users_changed() override;
   void begin_drain() override;
-  void end_drain() override;
+  void end_drain(broken_off why) override;
   void end_exchanges() override;
   void sweep(core::clock::time_point now) override;
   std::string_view over() const override;

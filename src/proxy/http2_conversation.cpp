@@ -129,9 +129,9 @@ void http2_conversation::ping_answered() {
   if (session_.shutdown_announced()) session_.finish_shutdown();
 }
 
-void http2_conversation::end_drain() {
-  session_.for_each_stream([](http2::stream& s) {
-    if (s.owner) request_of(s)->end_with(refusal_of(broken_off::drain_timed_out));
+void http2_conversation::end_drain(broken_off why) {
+  session_.for_each_stream([why](http2::stream& s) {
+    if (s.owner) request_of(s)->end_with(refusal_of(why));
   });
   cause_ = "drain_timed_out";
 }

@@ -25,7 +25,7 @@ class http2_conversation final : public conversation, private http2::server_even
   void shed_unowned() override { session_.drop_unowned(); }
   void users_changed() override;
   void begin_drain() override;
-  void end_drain() override;
+  void end_drain(broken_off why) override;
   void end_exchanges() override;
   void sweep(core::clock::time_point now) override;
   std::string_view over() const override;

@@ -51,6 +51,11 @@ refusal refusal_of(broken_off why) {
       return {grpc_code::deadline_exceeded, "the request came too slowly", "body_too_slow", 408, invalid_parameter};
     case broken_off::buffers_short: return {grpc_code::unavailable, "too much is under way, try again", "buffers_short"};
     case broken_off::deadline_passed: return {grpc_code::deadline_exceeded, "the deadline has passed", "deadline_passed", 504};
+    case broken_off::certificate_untrusted:
+      return {grpc_code::unauthenticated, "the client certificate is not trusted any more", "certificate_untrusted", 403, 1800};
+    case broken_off::misdirected:
+      return {grpc_code::permission_denied, "this host is not served on a connection that was made for another name", "misdirected", 421,
+              invalid_parameter};
     case broken_off::body_too_large: break;
   }
   return {grpc_code::resource_exhausted, "the body is too large", "body_too_large", 413, invalid_parameter};

@@ -47,7 +47,9 @@ enum class broken_off {
   body_too_large,
   body_too_slow,
   buffers_short,
-  deadline_passed
+  deadline_passed,
+  certificate_untrusted,
+  misdirected
 };
 
 refusal refusal_of(auth::denial why);

@@ -45,7 +45,7 @@ struct worker::impl {
   void sweep_once(core::clock::time_point now);
   void begin_drain();
   void end_connections();
-  listener_context context_of(const listener_settings& on, std::shared_ptr<const tls::context> trust);
+  listener_context context_of(const listener_settings& on, std::shared_ptr<const tls::live<tls::context>> trust);
 
   const shared_parts parts;
   telemetry::shard& counts = parts.metrics.make_shard();
@@ -86,7 +86,7 @@ worker::impl::impl(const shared_parts& p)
   }
 }
 
-listener_context worker::impl::context_of(const listener_settings& on, std::shared_ptr<const tls::context> trust) {
+listener_context worker::impl::context_of(const listener_settings& on, std::shared_ptr<const tls::live<tls::context>> trust) {
   const auto& all = parts.backends;
   const auto at = std::find_if(all.begin(), all.end(), [&](const auto& b) { return b.name == on.backend; });
   SALLYPORT_EXPECT(at != all.end());  // config has checked the names
@@ -155,7 +155,8 @@ worker::worker(const shared_parts& parts) : impl_(std::make_unique<impl>(parts))
 
 worker::~worker() = default;
 
-core::outcome<core::asio::ip::tcp::endpoint> worker::listen(const listener_settings& on, std::shared_ptr<const tls::context> trust) {
+core::outcome<core::asio::ip::tcp::endpoint> worker::listen(const listener_settings& on,
+                                                           std::shared_ptr<const tls::live<tls::context>> trust) {
   auto& w = *impl_;
   const bool handshakes = trust != nullptr;
   auto opened = net::listener::open(w.io.get_executor(), on.address, w.parts.gatekeeper, handshakes, w.parts.log);

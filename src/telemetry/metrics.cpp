@@ -31,6 +31,12 @@ shard& metrics::make_shard() {
   return *shards_.emplace_back(std::make_unique<shard>(named_));
 }
 
+void metrics::set_certificates(std::vector<certificate_figures> now, std::vector<std::uint64_t> generations) {
+  const std::lock_guard lock(mutex_);
+  certificates_ = std::move(now);
+  generations_ = std::move(generations);
+}
+
 std::string metrics::page() const {
   const std::lock_guard lock(mutex_);
   return page_maker(*this).text();

@@ -60,6 +60,7 @@ std::string page_maker::text() const {
   add_client_side(all);
   add_requests(all);
   add_backends(all);
+  add_certificates(all);
   add_whole(all);
   return all.text();
 }
@@ -158,6 +159,28 @@ void page_maker::add_backends(families& to) const {
   for (std::size_t at = 0; at < names.size(); ++at) to.value({{"backend", names[at]}}, endpoints(at).up);
   to.counter("sallyport_upstream_ejections_total", "Times that a worker stopped to ask an address of a backend, by reason.");
   tallies("reason", words<ejection>, &backend_counts::ejections);
+}
+
+void page_maker::add_certificates(families& to) const {
+  const auto counter_of = [&](counter which) {
+    to.value({}, sum<std::uint64_t>([which](const shard& s) { return s.counters_[static_cast<std::size_t>(which)].value(); }));
+  };
+  // Without TLS there are none, and a family wants a sample.
+  if (!of_.certificates_.empty())
+    to.gauge("sallyport_certificate_expiry_seconds", "When a certificate, client CA or CRL that is in use ends, in seconds since 1970.");
+  for (const auto& one : of_.certificates_)
+    to.value({{"listener", one.listener}, {"kind", one.kind}, {"file", one.file}, {"subject", one.subject}, {"sha256", one.sha256}}, one.expires);
+  if (!of_.certificates_.empty())
+    to.gauge("sallyport_certificates_generation", "How often the listener's certificates, CAs and CRLs have been loaded.");
+  for (std::size_t at = 0; at < of_.generations_.size(); ++at)
+    if (of_.generations_[at] != 0) to.value({{"listener", of_.named_.listeners[at]}}, of_.generations_[at]);
+  to.counter("sallyport_certificate_reloads_total", "Times that changed files have taken the place of the old ones.");
+  counter_of(counter::certificate_reloads);
+  to.counter("sallyport_certificate_reload_failures_total", "Times that changed files could not be used, so that the old ones are still served.");
+  counter_of(counter::certificate_reload_failures);
+  to.counter("sallyport_certificates_no_longer_trusted_total",
+             "Connections that were turned out because the client's certificate was not good any more.");
+  counter_of(counter::certificates_no_longer_trusted);
 }
 
 void page_maker::add_whole(families& to) const {

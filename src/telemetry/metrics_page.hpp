@@ -18,6 +18,7 @@ struct page_maker {
   void add_client_side(families& to) const;
   void add_requests(families& to) const;
   void add_backends(families& to) const;
+  void add_certificates(families& to) const;
   void add_whole(families& to) const;
 
   struct figures {

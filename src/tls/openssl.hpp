@@ -21,6 +21,7 @@ struct freed_by {
 };
 using bio_ptr = std::unique_ptr<BIO, freed_by<BIO_free>>;
 using x509_ptr = std::unique_ptr<X509, freed_by<X509_free>>;
+using crl_ptr = std::unique_ptr<X509_CRL, freed_by<X509_CRL_free>>;
 using key_ptr = std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>>;
 
 // OpenSSL's name for the reason of an error, or its number.

@@ -9,9 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <ctime>
+#include <limits>
 
 namespace sallyport::tls {
 
@@ -21,6 +24,7 @@ using core::outcome;
 namespace {
 
 constexpr std::size_t file_max_bytes = 1 << 20;  // a bundle of all public CAs is a fifth of that
+constexpr std::size_t crl_max_bytes = 32 << 20;  // a large CA's has some hundred thousand entries
 constexpr int soon_days = 7;
 
 fault wrong(const std::string& path, const std::string& what) {
@@ -39,11 +43,16 @@ struct descriptor {
   }
 };
 
-// As a secret, because half of these files are.
-outcome<core::secret> read_file(const std::string& path) {
+std::size_t file_size(int descriptor) {
+  struct stat about{};
+  // What is no file has no size: a pipe may bring as much as is allowed.
+  return ::fstat(descriptor, &about) == 0 && S_ISREG(about.st_mode) ? static_cast<std::size_t>(about.st_size) : SIZE_MAX - 1;
+}
+
+outcome<core::secret> read_at_most(std::size_t most, const std::string& path) {
   const descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.number < 0) return system_fault(path, errno);
-  std::string text(file_max_bytes + 1, '\0');
+  std::string text(std::min(most, file_size(file.number)) + 1, '\0');
   std::size_t size = 0;
   while (size < text.size()) {
     const auto got = ::read(file.number, text.data() + size, text.size() - size);
@@ -54,7 +63,8 @@ outcome<core::secret> read_file(const std::string& path) {
   }
   core::secret whole(std::string_view(text).substr(0, size));
   core::wipe(text);
-  if (size > file_max_bytes) return wrong(path, "is larger than 1 MiB, so it is no certificate or key");
+  if (size > most) return wrong(path, "is larger than " + std::to_string(most >> 20) + " MiB, which no such file is");
+  if (size == text.size()) return wrong(path, "grew while it was read");
   return whole;
 }
 
@@ -67,6 +77,24 @@ int no_password(char*, int, int, void* asked) {
 
 bool is_end_of_pem(unsigned long code) { return ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE; }
 
+// Every object of one kind in a file; one that is damaged spoils it.
+template <class Handle, class Read>
+outcome<std::vector<Handle>> all_of(const core::secret& text, Read read, const std::string& path, const std::string& what,
+                                    const std::string& label) {
+  const auto from = reader_of(text);
+  std::vector<Handle> all;
+  bool asked = false;
+  ERR_clear_error();
+  while (auto* one = read(from.get(), nullptr, no_password, &asked)) all.emplace_back(one);
+  const auto code = ERR_peek_last_error();
+  const auto words = take_words();
+  if (!is_end_of_pem(code)) return wrong(path, what + " " + std::to_string(all.size() + 1) + " is damaged: " + words);
+  if (all.empty()) return wrong(path, "holds no " + what + " in PEM (-----BEGIN " + label + "-----)");
+  return all;
+}
+
+}  // namespace
+
 std::string date_of(const ASN1_TIME* when) {
   std::tm parts{};
   std::array<char, 32> text{};
@@ -74,21 +102,24 @@ std::string date_of(const ASN1_TIME* when) {
   return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts)};
 }
 
-}  // namespace
+std::int64_t seconds_of(const ASN1_TIME* when) {
+  std::tm parts{};
+  if (when == nullptr || ASN1_TIME_to_tm(when, &parts) != 1) return std::numeric_limits<std::int64_t>::min();
+  return timegm(&parts);
+}
+
+outcome<core::secret> read_file(const std::string& path) { return read_at_most(file_max_bytes, path); }
 
 outcome<std::vector<x509_ptr>> read_certificates(const std::string& path) {
   const auto text = read_file(path);
   if (!text) return text.error();
-  const auto from = reader_of(*text);
-  std::vector<x509_ptr> all;
-  bool asked = false;
-  ERR_clear_error();
-  while (X509* one = PEM_read_bio_X509(from.get(), nullptr, no_password, &asked)) all.emplace_back(one);
-  const auto code = ERR_peek_last_error();
-  const auto words = take_words();
-  if (!is_end_of_pem(code)) return wrong(path, "certificate " + std::to_string(all.size() + 1) + " is damaged: " + words);
-  if (all.empty()) return wrong(path, "holds no certificate in PEM (-----BEGIN CERTIFICATE-----)");
-  return all;
+  return all_of<x509_ptr>(*text, PEM_read_bio_X509, path, "certificate", "CERTIFICATE");
+}
+
+outcome<std::vector<crl_ptr>> read_crls(const std::string& path) {
+  const auto text = read_at_most(crl_max_bytes, path);
+  if (!text) return text.error();
+  return all_of<crl_ptr>(*text, PEM_read_bio_X509_CRL, path, "CRL", "X509 CRL");
 }
 
 outcome<key_ptr> read_key(const std::string& path) {

@@ -3,7 +3,7 @@
 #include <sallyport/core/expect.hpp>
 #include <sallyport/net/socket_ends.hpp>
 
-#include "certificate.hpp"
+#include "server_policy.hpp"
 
 #include <utility>
 
@@ -47,26 +47,17 @@ core::error_code make_error_code(errc e) {
 }
 
 session::session(core::tcp_socket socket, std::shared_ptr<const context> trust, net::workbench& bench)
-    : socket_(std::move(socket)), trust_(std::move(trust)), bench_(bench), ssl_(SSL_new(trust_->native()), SSL_free) {
+    : socket_(std::move(socket)), trust_(std::move(trust)), bench_(bench), ssl_(SSL_new(trust_->inside().policies.front()->contexts.front().get()), SSL_free) {
   SALLYPORT_EXPECT(ssl_ != nullptr);
   BIO* io = bio::made_for(*this);
   SSL_set_bio(ssl_.get(), io, io);
   SSL_set_app_data(ssl_.get(), this);
   SSL_set_accept_state(ssl_.get());
-  SSL_set_verify(ssl_.get(), SSL_CTX_get_verify_mode(trust_->native()), hooks::certificate_judged);
   error_code ignored;
   socket_.non_blocking(true, ignored);
 }
 
 session::~session() = default;
-
-std::optional<peer_identity> session::identity() const {
-  if (stage_ != stage::open) return std::nullopt;
-  const X509* certificate = SSL_get0_peer_certificate(ssl_.get());
-  // With `none` no certificate is asked for, and with the other modes OpenSSL ends the handshake of a bad one; this is the second lock.
-  if (certificate == nullptr || SSL_get_verify_result(ssl_.get()) != X509_V_OK) return std::nullopt;
-  return identity_of(certificate);
-}
 
 negotiated session::parameters() const {
   negotiated what;

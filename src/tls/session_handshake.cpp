@@ -1,3 +1,4 @@
+#include "server_policy.hpp"
 #include "session_hooks.hpp"
 
 #include <sallyport/core/expect.hpp>
@@ -116,6 +117,11 @@ result<progress> session::advance_handshake() {
   }
   stage_ = stage::open;
   failure_ = {};
+  if (SSL_session_reused(ssl_.get()) == 1) client_ = resumed_client_;
+  resumed_client_.reset();
+  // Live connections would keep the CAs and CRLs of each reload.
+  policy_ = nullptr;
+  trust_.reset();
   SSL_set_msg_callback(ssl_.get(), hooks::message_seen);
   return progress::done;
 }
@@ -136,6 +142,33 @@ error_code session::refuse(std::string reason) {
   inbound_ = {};
   keep_inbound();
   return errc::handshake_failed;
+}
+
+void session::note(telemetry::handshake_result result, std::string reason, int depth, std::string subject, std::string serial) {
+  failure_.result = result;
+  failure_.reason = std::move(reason);
+  failure_.depth = depth;
+  failure_.subject = std::move(subject);
+  failure_.serial = std::move(serial);
+}
+
+bool session::judge_again(const context& by) {
+  if (stage_ != stage::open) return false;
+  const char* name = SSL_get_servername(ssl_.get(), TLSEXT_NAMETYPE_host_name);
+  const auto& now = *by.inside().choose(name ? name : "").by;
+  X509* leaf = SSL_get0_peer_certificate(ssl_.get());
+  if (leaf == nullptr || !now.trust) {
+    if (now.settings.clients != client_certificates::required) return true;
+    note(telemetry::handshake_result::no_certificate, "a client certificate is required by now", 0, {}, {});
+    return false;
+  }
+  auto found = now.trust->judge(leaf, SSL_get_peer_cert_chain(ssl_.get()));
+  if (found.who) {
+    client_ = std::move(found.who);
+    return true;
+  }
+  note(found.result, std::move(found.reason), found.depth, std::move(found.subject), std::move(found.serial));
+  return false;
 }
 
 result<progress> session::write_raw(core::bytes words) {

@@ -1,6 +1,6 @@
 #include "session_hooks.hpp"
 
-#include "certificate.hpp"
+#include "server_policy.hpp"
 
 #include <sallyport/core/expect.hpp>
 
@@ -17,8 +17,6 @@ namespace {
 // A KeyUpdate costs us a key derivation and an answer; nobody needs more.
 constexpr unsigned messages_max = 16;
 constexpr auto messages_period = 10s;
-
-session& owner_of(SSL* ssl) { return *static_cast<session*>(SSL_get_app_data(ssl)); }
 
 std::string version_name(unsigned number) {
   switch (number) {
@@ -63,46 +61,47 @@ std::string newest_version_in(core::bytes supported, unsigned legacy) {
 
 }  // namespace
 
-namespace {
+session& owner_of(SSL* ssl) { return *static_cast<session*>(SSL_get_app_data(ssl)); }
 
-telemetry::handshake_result result_of(int x509_error) {
-  using enum telemetry::handshake_result;
-  switch (x509_error) {
-    case X509_V_ERR_CERT_HAS_EXPIRED: return certificate_expired;
-    case X509_V_ERR_CERT_NOT_YET_VALID: return certificate_not_yet_valid;
-    case X509_V_ERR_CERT_REVOKED: return certificate_revoked;
-    case X509_V_ERR_INVALID_PURPOSE: return certificate_purpose;
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_CERT_UNTRUSTED: return certificate_unknown_ca;
-    default: return certificate_other;
+int verify_mode_of(client_certificates wanted) {
+  switch (wanted) {
+    case client_certificates::none: break;
+    case client_certificates::optional: return SSL_VERIFY_PEER;
+    case client_certificates::required: return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
   }
+  return SSL_VERIFY_NONE;
 }
 
-}  // namespace
-
-int client_hello_seen(SSL* ssl, int*, void*) {
-  auto& failure = owner_of(ssl).failure_;
+int client_hello_seen(SSL* ssl, int* alert, void*) {
+  auto& self = owner_of(ssl);
+  auto& failure = self.failure_;
   failure.sni = server_name_in(extension_of(ssl, TLSEXT_TYPE_server_name));
   failure.version = newest_version_in(extension_of(ssl, TLSEXT_TYPE_supported_versions), SSL_client_hello_get0_legacy_version(ssl));
+  const auto& inside = self.trust_->inside();
+  const auto chosen = inside.choose(failure.sni);
+  if (!chosen.known && inside.unknown == server_settings::unknown_name::refuse) {
+    failure.result = telemetry::handshake_result::unknown_server_name;
+    failure.reason = failure.sni.empty() ? "the client names no server, and there is no default" : "no certificate for that server name";
+    *alert = SSL_AD_UNRECOGNIZED_NAME;
+    return SSL_CLIENT_HELLO_ERROR;
+  }
+  self.policy_ = chosen.by;
+  if (chosen.native != SSL_get_SSL_CTX(ssl)) SSL_set_SSL_CTX(ssl, chosen.native);
+  // What SSL_set_SSL_CTX leaves as it was.
+  if (chosen.by != inside.policies.front().get()) {
+    SSL_set_verify(ssl, verify_mode_of(chosen.by->settings.clients), nullptr);
+    SSL_set_min_proto_version(ssl, chosen.by->settings.versions == profile::modern ? TLS1_3_VERSION : TLS1_2_VERSION);
+  }
   return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-int session::hooks::certificate_judged(int good, X509_STORE_CTX* chain) {
-  if (good == 1) return good;
-  auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  auto& failure = owner_of(ssl).failure_;
-  if (!failure.reason.empty()) return 0;
-  failure.result = result_of(X509_STORE_CTX_get_error(chain));
-  failure.reason = X509_verify_cert_error_string(X509_STORE_CTX_get_error(chain));
-  failure.depth = X509_STORE_CTX_get_error_depth(chain);
-  if (const X509* refused = X509_STORE_CTX_get_current_cert(chain)) {
-    failure.subject = subject_of(refused);
-    failure.serial = serial_of(refused);
-  }
+int client_chain_shown(X509_STORE_CTX* chain, void*) {
+  auto& self = owner_of(static_cast<SSL*>(X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx())));
+  auto found = self.policy_->trust->judge(X509_STORE_CTX_get0_cert(chain), X509_STORE_CTX_get0_untrusted(chain));
+  X509_STORE_CTX_set_error(chain, found.error);
+  self.client_ = std::move(found.who);
+  if (self.client_) return 1;
+  self.note(found.result, std::move(found.reason), found.depth, std::move(found.subject), std::move(found.serial));
   return 0;
 }
 

@@ -8,7 +8,16 @@
 namespace sallyport::tls {
 
 // Set on the context, because OpenSSL has no place for it on a connection: notes SNI and version before anything can fail.
+// And chooses the policy by the name that the client asks for.
 int client_hello_seen(SSL* ssl, int* alert, void*);
+
+// What the client has shown is judged by the policy's trust, not by OpenSSL's own store.
+int client_chain_shown(X509_STORE_CTX* chain, void*);
+
+int verify_mode_of(client_certificates wanted);
+void install_ticket_callbacks(SSL_CTX* ctx);
+
+session& owner_of(SSL* ssl);
 
 // The sentence for the log: an alert is the client's doing, everything else in OpenSSL's words.
 std::string reason_of(unsigned long code);
@@ -33,7 +42,10 @@ struct session::bio {
 };
 
 struct session::hooks {
-  static int certificate_judged(int good, X509_STORE_CTX* chain);
+  static int ticket_key_chosen(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, int sealing);
+  static int ticket_made(SSL* ssl, void*);
+  static SSL_TICKET_RETURN ticket_opened(SSL* ssl, SSL_SESSION* held, const unsigned char* name, std::size_t size, SSL_TICKET_STATUS status,
+                                         void*);
   static void message_seen(int written, int version, int type, const void* data, std::size_t size, SSL* ssl, void*);
 };
 

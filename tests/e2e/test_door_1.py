@@ -183,6 +183,33 @@ def test_a_forged_log_line_in_a_subject_stays_one_line(mutual, certs, folder):
     assert 'a b="c"' in event["subject"].replace("\\", ""), event
 
 
+# Server names
+
+
+def test_a_name_with_a_policy_of_its_own_is_not_reached_through_another(sallyport, grpc_backend, certs, folder):
+    """421, as RFC 9110 15.5.20 has it for a connection that was made for another host."""
+    guarded = certificates.leaf(folder, "guarded", (certs / "ca.pem", certs / "ca.key"), purposes=[certificates.ExtendedKeyUsageOID.SERVER_AUTH], dns=["guarded.example"])
+    policy = {"certificates": [{"cert": str(guarded[0]), "key": str(guarded[1])}], "client_certificates": "required", "client_ca": str(certs / "ca.pem")}
+    backend = grpc_backend()
+    program = sallyport(backend.port, certs=certs, mode=1, listener={"tls": {"names": [policy]}})
+    client = (certs / "client.pem", certs / "client.key")
+    echo = "/sallyport.test.Passage/Echo"
+    with Connection(program.address, context(certs)) as open_door:
+        assert open_door.call(echo, b"x", authorization=GOOD).grpc[0] == 0
+        mark = backend.mark()
+        for authority in ("guarded.example", "guarded.example:443", "GUARDED.example"):
+            answer = open_door.call(echo, b"x", authorization=GOOD, authority=authority)
+            assert answer.grpc[0] == 7, answer.frames
+        assert backend.said("echo", since=mark) == []
+        assert open_door.call(echo, b"x", authorization=GOOD, authority="elsewhere.example").grpc[0] == 0
+    with pytest.raises((Closed, ssl.SSLError)):
+        with Connection(program.address, context(certs), server_name="guarded.example") as without:
+            without.call(echo, authorization=GOOD)
+    with Connection(program.address, context(certs, client=client), server_name="guarded.example") as inside:
+        assert inside.call(echo, b"x", authorization=GOOD, authority="guarded.example").grpc[0] == 0
+        assert inside.call(echo, b"x", authorization=GOOD).grpc[0] == 7
+
+
 # Time and number
 
 

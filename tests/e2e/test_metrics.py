@@ -39,8 +39,8 @@ def hear(connection) -> bytes:
 # The page
 
 
-def test_the_page_is_in_the_format_and_has_what_the_paper_says(sallyport):
-    program = sallyport(free_port(), admin=PAGE)
+def test_the_page_is_in_the_format_and_has_what_the_paper_says(sallyport, certs):
+    program = sallyport(free_port(), certs=certs, mode=2, admin=PAGE)  # with TLS, or it would say nothing of certificates
     families = scrape(page_of(program))
     paper = (REPOSITORY / "docs" / "metrics.md").read_text()
     rows = dict(re.findall(r"^\| `((?:sallyport|process)_[a-z0-9_]+)` \| ([a-z]+) \|", paper, re.M))
@@ -268,7 +268,7 @@ def test_status_without_the_page(sallyport):
     assert 0 <= got["uptime_seconds"] < 60
     [listener] = got["listeners"]
     assert listener == {"name": "milvus", "address": f"127.0.0.1:{program.port}", "tls": False, "tokens": True, "backend": "milvus",
-                        "connections": 3, "accepted": 3}
+                        "connections": 3, "accepted": 3, "certificates": [], "certificates_generation": 0}
     [backend] = got["backends"]
     assert backend["name"] == "milvus" and backend["connections"] == 0 and backend["waiting"] == 0
     code, out, _ = command("ctl", "status", "-c", program.file)

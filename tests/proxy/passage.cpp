@@ -80,11 +80,11 @@ struct passage::impl {
     serving = std::make_unique<worker>(shared_parts{*users, service, auth::make_hashing_pool(settings),
                                                     std::make_shared<net::admission>(within.admission), log, metrics, settings, within,
                                                     backends});
-    std::shared_ptr<const tls::context> trust;
+    std::shared_ptr<tls::live<tls::context>> trust;
     if (door.tls) {
       auto loaded = tls::context::load(*door.tls);
       BOOST_REQUIRE(loaded);
-      trust = std::move(*loaded);
+      trust = std::make_shared<tls::live<tls::context>>(std::move(*loaded));
     }
     port = serving->listen(door, trust).value().port();
     users->on_change([this] { serving->users_changed(); });

@@ -16,6 +16,8 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -30,7 +32,8 @@ enum class key_kind { p256, rsa2048, rsa1024 };
 
 struct recipe {
   std::string common_name = "localhost";
-  std::vector<std::string> dns = {}, uris = {};
+  std::vector<std::string> dns = {}, uris = {}, emails = {};
+  std::string unit = {};  // OU
   usage purpose = usage::both;
   std::chrono::seconds since = -std::chrono::hours(1);  // from now
   std::chrono::seconds until = std::chrono::hours(24 * 365);
@@ -76,6 +79,34 @@ class cert_mint {
     const file out(to);
     for (const auto& one : all) must(PEM_write_X509(out.get(), one.certificate.get()));
     return to;
+  }
+
+  // A PEM file with the CRL of one authority. `onto`: another such file, which comes first in it.
+  std::string crl(const minted& issuer, const std::vector<const minted*>& revoked, std::chrono::seconds since = -std::chrono::hours(1),
+                  std::chrono::seconds until = std::chrono::hours(24), const std::string& onto = {}) {
+    const std::unique_ptr<X509_CRL, void (*)(X509_CRL*)> made(X509_CRL_new(), X509_CRL_free);
+    const std::unique_ptr<ASN1_TIME, void (*)(ASN1_TIME*)> from(X509_gmtime_adj(nullptr, since.count()), ASN1_TIME_free);
+    const std::unique_ptr<ASN1_TIME, void (*)(ASN1_TIME*)> to(X509_gmtime_adj(nullptr, until.count()), ASN1_TIME_free);
+    must(X509_CRL_set_version(made.get(), X509_CRL_VERSION_2) && X509_CRL_set1_lastUpdate(made.get(), from.get()) &&
+         X509_CRL_set1_nextUpdate(made.get(), to.get()) &&
+         X509_CRL_set_issuer_name(made.get(), X509_get_subject_name(issuer.certificate.get())));
+    for (const auto* one : revoked) {
+      X509_REVOKED* entry = X509_REVOKED_new();
+      must(X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(one->certificate.get())) &&
+           X509_REVOKED_set_revocationDate(entry, from.get()) && X509_CRL_add0_revoked(made.get(), entry));
+    }
+    const std::unique_ptr<ASN1_INTEGER, void (*)(ASN1_INTEGER*)> number(ASN1_INTEGER_new(), ASN1_INTEGER_free);
+    must(ASN1_INTEGER_set(number.get(), ++serial_) && X509_CRL_add1_ext_i2d(made.get(), NID_crl_number, number.get(), 0, 0));
+    must(X509_CRL_sort(made.get()) && X509_CRL_sign(made.get(), issuer.private_key.get(), EVP_sha256()));
+    const auto written = path("crl" + std::to_string(++made_) + ".pem");
+    const file out(written);
+    if (!onto.empty()) {
+      std::ifstream first(onto);
+      const std::string text((std::istreambuf_iterator<char>(first)), {});
+      must(std::fwrite(text.data(), 1, text.size(), out.get()) == text.size());
+    }
+    must(PEM_write_X509_CRL(out.get(), made.get()));
+    return written;
   }
 
   std::string encrypted_key(const minted& of) {
@@ -127,6 +158,9 @@ class cert_mint {
     extend(made, issuer, NID_basic_constraints, what.authority ? "critical,CA:TRUE" : "CA:FALSE");
     extend(made, issuer, NID_key_usage,
            what.authority ? "critical,keyCertSign,cRLSign" : "nonRepudiation,digitalSignature,keyEncipherment");
+    // Whoever judges strictly wants to know the keys (RFC 5280 4.2.1.1, 4.2.1.2).
+    extend(made, issuer, NID_subject_key_identifier, "hash");
+    extend(made, issuer, NID_authority_key_identifier, "keyid:always");
     if (what.authority) return;
     if (what.purpose == usage::client) extend(made, issuer, NID_ext_key_usage, "clientAuth");
     if (what.purpose == usage::server) extend(made, issuer, NID_ext_key_usage, "serverAuth");
@@ -134,16 +168,18 @@ class cert_mint {
     std::string names;
     for (const auto& dns : what.dns) names += (names.empty() ? "DNS:" : ",DNS:") + dns;
     for (const auto& uri : what.uris) names += (names.empty() ? "URI:" : ",URI:") + uri;
+    for (const auto& email : what.emails) names += (names.empty() ? "email:" : ",email:") + email;
     if (!names.empty()) extend(made, issuer, NID_subject_alt_name, names);
   }
 
-  static void name(X509* what, const std::string& common_name) {
+  static void name(X509* what, const std::string& common_name, const std::string& unit) {
     X509_NAME* subject = X509_get_subject_name(what);
     const auto add = [subject](const char* field, const std::string& value) {
       must(X509_NAME_add_entry_by_txt(subject, field, MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(value.data()),
                                       static_cast<int>(value.size()), -1, 0));
     };
     add("O", "milvus");
+    if (!unit.empty()) add("OU", unit);
     add("CN", common_name);
   }
 
@@ -154,7 +190,7 @@ class cert_mint {
     must(ASN1_INTEGER_set(X509_get_serialNumber(x), what.serial != 0 ? what.serial : ++serial_));
     must(X509_gmtime_adj(X509_getm_notBefore(x), what.since.count()) != nullptr);
     must(X509_gmtime_adj(X509_getm_notAfter(x), what.until.count()) != nullptr);
-    name(x, what.common_name);
+    name(x, what.common_name, what.unit);
     X509* signer = issuer != nullptr ? issuer->certificate.get() : x;
     must(X509_set_issuer_name(x, X509_get_subject_name(signer)));
     must(X509_set_pubkey(x, made.private_key.get()));

@@ -9,9 +9,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::vector<std::string> faults_of(const server_settings& settings) {
+std::vector<std::string> faults_of(const policy_settings& settings) {
   std::vector<std::string> texts;
-  const auto loaded = context::load(settings);
+  const auto loaded = context::load({settings});
   BOOST_REQUIRE(loaded.has_error());
   for (const auto& one : loaded.error()) {
     BOOST_TEST(one.code.failed());
@@ -64,7 +64,7 @@ BOOST_FIXTURE_TEST_CASE(a_file_without_end_is_not_read_to_the_end, material) {
 }
 
 BOOST_FIXTURE_TEST_CASE(one_certificate_of_each_key_type_is_served, material) {
-  const auto rsa = mint.issue({.common_name = "rsa.example", .key = support::key_kind::rsa2048}, ca);
+  const auto rsa = mint.issue({.common_name = "rsa", .dns = {"localhost"}, .key = support::key_kind::rsa2048}, ca);
   const auto both = load({.certificates = {{server.cert, server.key}, {rsa.cert, rsa.key}}});
   for (const std::string kind : {"ECDSA", "RSA"}) {
     room worker;
@@ -88,8 +88,8 @@ BOOST_FIXTURE_TEST_CASE(the_whole_chain_of_the_file_is_sent, material) {
 }
 
 BOOST_FIXTURE_TEST_CASE(what_an_operator_should_know_is_a_warning_and_not_a_fault, material) {
-  const auto late = mint.issue({.common_name = "late", .since = -48h, .until = -1h}, ca);
-  const auto soon = mint.issue({.common_name = "soon", .until = 24h * 6, .key = support::key_kind::rsa2048}, ca);
+  const auto late = mint.issue({.common_name = "late", .dns = {"localhost"}, .since = -48h, .until = -1h}, ca);
+  const auto soon = mint.issue({.common_name = "soon", .dns = {"localhost"}, .until = 24h * 6, .key = support::key_kind::rsa2048}, ca);
   std::filesystem::permissions(soon.key, std::filesystem::perms::group_read, std::filesystem::perm_options::add);
   const auto loaded = load({.certificates = {{late.cert, late.key}, {soon.cert, soon.key}}, .client_ca = ca.cert});
   const auto& told = loaded->warnings();
@@ -99,12 +99,26 @@ BOOST_FIXTURE_TEST_CASE(what_an_operator_should_know_is_a_warning_and_not_a_faul
   BOOST_TEST(has(told[2], "CN=soon,O=milvus expires soon, on 20"));
   BOOST_TEST(has(told[3], "is not used"));
   BOOST_TEST(trust()->warnings().empty());
-  BOOST_TEST((trust(client_certificates::optional)->clients() == client_certificates::optional));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_certificate_that_is_not_valid_yet_is_a_warning, material) {
-  const auto early = mint.issue({.common_name = "early", .since = 1h}, ca);
+  const auto early = mint.issue({.common_name = "early", .dns = {"localhost"}, .since = 1h}, ca);
   const auto loaded = load({.certificates = {{early.cert, early.key}}});
   BOOST_REQUIRE_EQUAL(loaded->warnings().size(), 1U);
   BOOST_TEST(has(loaded->warnings()[0], "is not valid before"));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_clients_will_say_to_a_certificate_is_a_warning, material) {
+  const auto bare = mint.issue({.common_name = "localhost", .purpose = support::usage::none}, ca);
+  const auto clients = mint.issue({.common_name = "localhost", .dns = {"localhost"}, .purpose = support::usage::client}, ca);
+  const auto intermediate = mint.authority("intermediate", ca);
+  const auto leaf = mint.issue({.common_name = "localhost", .dns = {"localhost"}}, intermediate);
+  const auto only = [](const std::shared_ptr<const context>& of) {
+    BOOST_REQUIRE_EQUAL(of->warnings().size(), 1U);
+    return of->warnings()[0];
+  };
+  BOOST_TEST(has(only(load({.certificates = {{bare.cert, bare.key}}})), "has no subjectAltName"));
+  BOOST_TEST(has(only(load({.certificates = {{clients.cert, clients.key}}})), "is not for servers"));
+  BOOST_TEST(has(only(load({.certificates = {{mint.bundle({leaf, ca, intermediate}), leaf.key}}})), "certificate 2 (CN=test CA,O=milvus) did not issue"));
+  BOOST_TEST(load({.certificates = {{mint.bundle({leaf, intermediate, ca}), leaf.key}}})->warnings().empty());
 }

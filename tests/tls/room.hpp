@@ -192,6 +192,23 @@ inline std::shared_ptr<const context> load(const server_settings& settings) {
   return *loaded;
 }
 
+inline std::shared_ptr<const context> load(const policy_settings& settings) { return load(server_settings{settings}); }
+
+using saved = std::unique_ptr<SSL_SESSION, decltype([](SSL_SESSION* one) { SSL_SESSION_free(one); })>;
+
+// A session as somebody has it who was let in by `by`.
+inline saved session_from(const std::shared_ptr<const context>& by, const client_options& how) {
+  room worker;
+  pair ends(worker, by, how);
+  ends.connect();
+  // The ticket of TLS 1.3 comes with the first flight after the handshake.
+  BOOST_REQUIRE(ends.server.write(bytes_of("x")));
+  BOOST_REQUIRE(ends.drive([&] { return ends.peer.received == "x"; }));
+  BOOST_TEST(ends.peer.tickets == 1);
+  SSL_set_shutdown(ends.peer.ssl(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);  // else OpenSSL takes the session for a broken one
+  return saved(SSL_get1_session(ends.peer.ssl()));
+}
+
 // Certificates that most tests need; made once a test case.
 struct material {
   support::cert_mint mint;

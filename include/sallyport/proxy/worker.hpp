@@ -8,6 +8,7 @@
 #include <sallyport/proxy/settings.hpp>
 #include <sallyport/telemetry/log.hpp>
 #include <sallyport/telemetry/metrics.hpp>
+#include <sallyport/tls/live.hpp>
 
 #include <memory>
 #include <string>
@@ -37,7 +38,9 @@ class worker {
 
   // Before run. The settings outlive the worker. Tells the address that was bound (port 0: chosen by the system), or what stands against
   // it.
-  core::outcome<boost::asio::ip::tcp::endpoint> listen(const listener_settings& on, std::shared_ptr<const tls::context> trust);
+  // `trust` is looked at anew for each connection, and for each request of a client that has shown a certificate. nullptr: plaintext.
+  core::outcome<boost::asio::ip::tcp::endpoint> listen(const listener_settings& on,
+                                                       std::shared_ptr<const tls::live<tls::context>> trust);
 
   void run();            // serves on the calling thread, until drained
   void drain();          // no new connections; open streams go on for limits.drain, then it ends

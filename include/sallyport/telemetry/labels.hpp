@@ -31,10 +31,13 @@ enum class handshake_result {
   certificate_not_yet_valid,
   certificate_unknown_ca,  // of no CA that is trusted, self-signed, or without its chain
   certificate_revoked,
+  certificate_crl,      // its issuer's CRL is missing or stale
   certificate_purpose,  // not for clients
+  certificate_not_allowed,  // good, but no allow rule matches
   certificate_other,    // every other fault of a certificate
   protocol_version,
   no_shared_cipher,
+  unknown_server_name,      // and the listener serves no default
   no_application_protocol,  // ALPN without a protocol of ours
   client_alert,             // the client gave up with an alert: it may not trust our certificate
   closed,                   // the client went away in the middle
@@ -50,10 +53,13 @@ inline constexpr std::array words<handshake_result>{
     std::string_view("certificate_not_yet_valid"),
     std::string_view("certificate_unknown_ca"),
     std::string_view("certificate_revoked"),
+    std::string_view("certificate_crl"),
     std::string_view("certificate_purpose"),
+    std::string_view("certificate_not_allowed"),
     std::string_view("certificate_other"),
     std::string_view("protocol_version"),
     std::string_view("no_shared_cipher"),
+    std::string_view("unknown_server_name"),
     std::string_view("no_application_protocol"),
     std::string_view("client_alert"),
     std::string_view("closed"),
@@ -159,7 +165,8 @@ enum class connection_end {
   drained,
   drain_timed_out,
   tunnel_ended,  // it had become one, or was one from the start; the log's tunnel_closed says why
-  limit,         // one of http2_limit
+  certificate_no_longer_trusted,
+  limit,  // one of http2_limit
   other,
 };
 template <>
@@ -169,8 +176,8 @@ inline constexpr std::array words<connection_end>{
     std::string_view("write_stalled"),  std::string_view("settings_timeout"),
     std::string_view("no_request"),     std::string_view("idle"),
     std::string_view("drained"),        std::string_view("drain_timed_out"),
-    std::string_view("tunnel_ended"),   std::string_view("limit"),
-    std::string_view("other"),
+    std::string_view("tunnel_ended"),   std::string_view("certificate_no_longer_trusted"),
+    std::string_view("limit"),          std::string_view("other"),
 };
 
 // What came of an attempt to connect to a backend.

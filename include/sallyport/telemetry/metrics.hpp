@@ -99,11 +99,12 @@ struct alignas(64) backend_counts {
 };
 
 // What has no label; `words` has their names in the page, without the ends that their kinds and units give them.
-enum class counter { users_changes };
+enum class counter { users_changes, certificates_no_longer_trusted, certificate_reloads, certificate_reload_failures };
 enum class gauge { hashing_queue, buffers_bytes, users };
 enum class histogram { hashing };
 template <>
-inline constexpr std::array words<counter>{std::string_view("users_changes")};
+inline constexpr std::array words<counter>{std::string_view("users_changes"), std::string_view("certificates_no_longer_trusted"),
+                                           std::string_view("certificate_reloads"), std::string_view("certificate_reload_failures")};
 template <>
 inline constexpr std::array words<gauge>{std::string_view("hashing_queue"), std::string_view("buffers_bytes"), std::string_view("users")};
 template <>
@@ -160,6 +161,12 @@ class alignas(64) shard {
   std::vector<backend_counts> backends_;
 };
 
+// A certificate, CA or CRL that is in use: from the operator's files, so no stranger makes the page grow.
+struct certificate_figures {
+  std::string listener, kind, file, subject, sha256;
+  std::int64_t expires = 0;  // seconds since 1970
+};
+
 // The sums that `status` shows.
 struct totals {
   struct listener {
@@ -185,6 +192,9 @@ class metrics {
   // Any thread, at start: shards live as long as this, so that nothing that was counted is lost.
   shard& make_shard();
 
+  // Any thread. Takes the place of what was told before; a generation for each listener, 0: plaintext.
+  void set_certificates(std::vector<certificate_figures> now, std::vector<std::uint64_t> generations);
+
   // Any thread. Text exposition format 0.0.4, with what /proc tells of this process.
   std::string page() const;
   totals sums() const;
@@ -194,7 +204,9 @@ class metrics {
   friend struct page_maker;
   const metrics_settings named_;
   const std::chrono::system_clock::time_point started_;
-  mutable std::mutex mutex_;  // of the list, not of what is in the shards
+  mutable std::mutex mutex_;  // of the lists, not of what is in the shards
+  std::vector<certificate_figures> certificates_;
+  std::vector<std::uint64_t> generations_;
   std::vector<std::unique_ptr<shard>> shards_;
 };
 

@@ -16,8 +16,12 @@
 #include <vector>
 
 struct ssl_st;
+struct ssl_ctx_st;
+struct x509_store_ctx_st;
 
 namespace sallyport::tls {
+
+struct policy;
 
 // Category "tls". Caused by: the client unless said otherwise. All close the connection; the client sees at most an alert.
 enum class errc {
@@ -56,8 +60,12 @@ class session final : public net::stream {
   // would otherwise lose them to a reset.
 
   // After accept.
-  std::optional<peer_identity> identity() const;  // nothing: the client sent no certificate
+  std::shared_ptr<const peer_identity> identity() const { return stage_ == stage::open ? client_ : nullptr; }  // nullptr: no certificate
   negotiated parameters() const;
+  // Judges the client by a newer snapshot, or the same at a later time: its certificate, or that it has none. False: `failure` says why,
+  // and nothing is closed. A session that was resumed has the client's certificate but not its intermediates; where those are needed it is
+  // refused, and the client's next handshake is a whole one.
+  bool judge_again(const context& by);
 
   core::task<core::result<core::progress>> receive(net::receiver& to) override;
   core::result<core::progress> write(core::bytes data) override;
@@ -74,6 +82,8 @@ class session final : public net::stream {
   struct verdict;
   enum class stage { handshake, open, refused };
   friend int client_hello_seen(ssl_st*, int*, void*);
+  friend int client_chain_shown(x509_store_ctx_st*, void*);
+  friend void install_ticket_callbacks(ssl_ctx_st*);
 
   template <class Operation>
   verdict ask(Operation operation);
@@ -81,6 +91,7 @@ class session final : public net::stream {
   core::result<core::progress> advance_handshake();
   core::error_code refuse(const verdict& why);
   core::error_code refuse(std::string reason);
+  void note(telemetry::handshake_result result, std::string reason, int depth, std::string subject, std::string serial);
   core::result<core::progress> pull(std::size_t max);
   core::result<core::progress> push();
   core::result<core::progress> take_in(net::receiver& to);
@@ -89,7 +100,10 @@ class session final : public net::stream {
   void keep_inbound();
 
   core::tcp_socket socket_;
-  std::shared_ptr<const context> trust_;
+  std::shared_ptr<const context> trust_;  // until the handshake is done
+  const policy* policy_ = nullptr;        // of trust_; nullptr: no hello yet
+  std::shared_ptr<const peer_identity> client_, resumed_client_;
+  std::int64_t line_began_ = 0;  // seconds since 1970: the whole handshake from which a resumed session comes
   net::workbench& bench_;
   std::unique_ptr<ssl_st, void (*)(ssl_st*)> ssl_;
   core::bytes inbound_;  // ciphertext not yet consumed: in the workbench, or in kept_in_ across a wait

@@ -130,14 +130,14 @@ def request_head(path, *, authorization=None, content_type="application/grpc", e
 
 
 class Connection:
-    def __init__(self, address, tls: ssl.SSLContext = None, server_name="localhost", timeout=10.0, window=1 << 20, first_settings=True):
+    def __init__(self, address, tls: ssl.SSLContext = None, server_name="localhost", timeout=10.0, window=1 << 20, first_settings=True, session=None):
         """Connects, with the handshake when `tls` is given, and sends preface and SETTINGS. ssl.SSLError and OSError pass through."""
         self.timeout = timeout
         self.socket = socket.create_connection(address, timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             if tls:
-                self.socket = tls.wrap_socket(self.socket, server_hostname=server_name)
+                self.socket = tls.wrap_socket(self.socket, server_hostname=server_name, session=session)
         except BaseException:
             self.socket.close()
             raise

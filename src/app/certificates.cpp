@@ -1,0 +1,143 @@
+#include "certificates.hpp"
+
+#include <boost/json/array.hpp>
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace sallyport::app {
+
+namespace {
+
+namespace json = boost::json;
+
+// What a file is known by: which it is, how long, when it was written and when it was put there.
+std::string state_of(const std::vector<std::string>& files) {
+  std::string text;
+  for (const auto& path : files) {
+    struct stat is{};
+    const auto add = [&text](auto number) { text += std::to_string(number) + ' '; };
+    if (::stat(path.c_str(), &is) != 0) {
+      add(errno);
+      continue;
+    }
+    add(is.st_dev), add(is.st_ino), add(is.st_size);
+    add(is.st_mtim.tv_sec), add(is.st_mtim.tv_nsec), add(is.st_ctim.tv_sec), add(is.st_ctim.tv_nsec);
+  }
+  return text;
+}
+
+std::string first_certificate(const tls::context& of) {
+  for (const auto& one : of.dates())
+    if (one.is == tls::context::dated::kind::server) return one.sha256;
+  return {};
+}
+
+std::string_view kind_of(const tls::context::dated& one) {
+  using kind = tls::context::dated::kind;
+  switch (one.is) {
+    case kind::server: return "server";
+    case kind::client_ca: return "client_ca";
+    case kind::crl: break;
+  }
+  return "crl";
+}
+
+}  // namespace
+
+certificates::certificates(const config::settings& s, telemetry::logger& log, server_status& status)
+    : settings_(s), log_(log), status_(status), counts_(status.metrics_of_all().make_shard()), doors_(s.listeners.size()) {}
+
+std::vector<core::fault> certificates::load() {
+  std::vector<core::fault> faults;
+  for (std::size_t i = 0; i < doors_.size(); ++i) {
+    const auto& on = settings_.listeners[i];
+    if (!on.tls) continue;
+    auto& door = doors_[i];
+    door.files = tls::files_of(*on.tls);
+    door.loaded = door.seen = state_of(door.files);
+    auto loaded = tls::context::load(*on.tls, tickets_);
+    if (!loaded) {
+      for (auto& f : loaded.error()) faults.push_back(std::move(f));
+      continue;
+    }
+    for (const auto& w : (*loaded)->warnings()) log_.warning("certificate_warning", {{"listener", on.address.name}, {"text", w}});
+    door.live = std::make_shared<tls::live<tls::context>>(std::move(*loaded));
+  }
+  if (faults.empty()) tell();
+  return faults;
+}
+
+void certificates::look() {
+  for (std::size_t i = 0; i < doors_.size(); ++i) {
+    auto& door = doors_[i];
+    if (!door.live) continue;
+    auto state = state_of(door.files);
+    const bool settled = state == std::exchange(door.seen, state);
+    if (settled && state != door.loaded) load_again(i);
+  }
+}
+
+certificates::outcome certificates::reload() {
+  outcome all;
+  for (std::size_t i = 0; i < doors_.size(); ++i) {
+    if (!doors_[i].live) continue;
+    const auto came = load_again(i, &all.faults);
+    all.replaced += came == result::replaced;
+    all.unchanged += came == result::unchanged;
+  }
+  return all;
+}
+
+// The state is taken before the files are read: what changes meanwhile is seen at the next look.
+certificates::result certificates::load_again(std::size_t listener, std::vector<std::string>* faults) {
+  auto& door = doors_[listener];
+  const auto& on = settings_.listeners[listener];
+  door.loaded = state_of(door.files);
+  auto loaded = tls::context::load(*on.tls, tickets_);
+  if (!loaded) {
+    counts_.count(telemetry::counter::certificate_reload_failures);
+    for (const auto& f : loaded.error()) {
+      log_.error("certificates_not_reloaded",
+                 {{"listener", on.address.name}, {"text", f.text}, {"serving", first_certificate(*door.live->now())}});
+      if (faults) faults->push_back(f.text);
+    }
+    return result::failed;
+  }
+  if ((*loaded)->fingerprint() == door.live->now()->fingerprint()) return result::unchanged;
+  for (const auto& w : (*loaded)->warnings()) log_.warning("certificate_warning", {{"listener", on.address.name}, {"text", w}});
+  door.live->replace(std::move(*loaded));
+  counts_.count(telemetry::counter::certificate_reloads);
+  log_.info("certificates_reloaded", {{"listener", on.address.name},
+                                      {"generation", door.live->generation()},
+                                      {"serving", first_certificate(*door.live->now())}});
+  tell();
+  return result::replaced;
+}
+
+void certificates::tell() {
+  std::vector<telemetry::certificate_figures> all;
+  std::vector<std::uint64_t> generations;
+  for (std::size_t i = 0; i < doors_.size(); ++i) {
+    generations.push_back(doors_[i].live ? doors_[i].live->generation() : 0);
+    if (!doors_[i].live) continue;
+    for (const auto& one : doors_[i].live->now()->dates())
+      all.push_back({settings_.listeners[i].address.name, std::string(kind_of(one)), one.path, one.subject, one.sha256, one.until});
+  }
+  status_.certificates(std::move(all), std::move(generations));
+}
+
+admin::handler with_reload(certificates& what, admin::handler others) {
+  return [&what, others = std::move(others)](json::object request, std::function<void(json::object)> done) {
+    const json::value* op = request.if_contains("op");
+    if (!op || !op->is_string() || op->get_string() != "reload") return others(std::move(request), std::move(done));
+    const auto came = what.reload();
+    json::array faults;
+    for (const auto& text : came.faults) faults.push_back(json::value(text));
+    done({{"replaced", came.replaced}, {"unchanged", came.unchanged}, {"faults", std::move(faults)}});
+  };
+}
+
+}  // namespace sallyport::app
