@@ -1,5 +1,6 @@
 #include "command_line.hpp"
 
+#include "command_certs.hpp"
 #include "exit_codes.hpp"
 
 #include <CLI/App.hpp>
@@ -14,9 +15,9 @@ namespace sallyport::app {
 namespace {
 
 constexpr const char* exit_codes_text =
-    "Exit codes: 0 ok; 1 warnings (check --strict), or a command was refused; 2 the configuration or the\n"
-    "command line is wrong; 3 it could not start (port in use, store locked), or no server runs (ctl,\n"
-    "connect); 70 a bug of ours.";
+    "Exit codes: 0 ok; 1 warnings (check --strict), findings (certs probe, certs show), or a command was\n"
+    "refused; 2 the configuration or the command line is wrong; 3 it could not start (port in use, store\n"
+    "locked), or no server runs (ctl, connect); 70 a bug of ours.";
 
 // An argument that nobody knows may be a password that somebody typed: only the names of options are shown.
 std::string extras_of(const CLI::App& app) {
@@ -55,11 +56,13 @@ void serving_options(CLI::App& to, config::sources& from) {
 }
 
 struct parsed {
+  certs_commands more_certs;
   config::sources from;
   check_options check;
   user_options user;
   ctl_options ctl;
   certs_options certs;
+  fixtures_options fixtures;
   connect_options connect;
 };
 
@@ -100,11 +103,13 @@ void add_ctl_commands(CLI::App& app, parsed& into) {
     return one;
   };
   verb("status", "version, readiness, connections, listeners and their certificates, backends");
-  verb("reload", "load certificates, CAs and CRLs again now; with a fault the last good ones stay")->callback([&into] { into.ctl.reload = true; });
+  verb("reload", "load certificates, CAs and CRLs again now; with a fault the last good ones stay")->callback([&into] {
+    into.ctl.reload = true;
+  });
 }
 
 void add_certs_commands(CLI::App& app, parsed& into) {
-  CLI::App* certs = app.add_subcommand("certs", "make certificates")->require_subcommand(1);
+  CLI::App* certs = app.add_subcommand("certs", "make certificates, show them, and test others with them")->require_subcommand(1);
   CLI::App* init = certs->add_subcommand("init", "the nine files of Milvus' recipe: a CA, a server's and a client's certificate");
   init->add_option("DIR", into.certs.directory, "folder for the files; made when missing")->required()->type_name("DIR");
   init->add_option("--dns", into.certs.dns, "name of the server, beside localhost; may be repeated")
@@ -120,6 +125,11 @@ void add_certs_commands(CLI::App& app, parsed& into) {
       ->check(CLI::Range(1u, 36'500u))
       ->type_name("N");
   init->add_flag("--rsa", into.certs.rsa, "RSA keys instead of ECDSA");
+  CLI::App* fixtures = certs->add_subcommand("fixtures", "good and bad certificates for tests, with a manifest of what a server must do");
+  fixtures->add_option("DIR", into.fixtures.directory, "folder for the sets; new, or empty")->required()->type_name("DIR");
+  fixtures->add_option("--seed", into.fixtures.seed, "the same seed and the same time make the same octets")->type_name("N");
+  fixtures->add_option("--at", into.fixtures.at, "made for this moment, in seconds since 1970, instead of now")->type_name("SECONDS");
+  fixtures->add_flag("--json", into.fixtures.json, "prints the manifest");
 }
 
 void add_connect_command(CLI::App& app, connect_options& into) {
@@ -144,11 +154,14 @@ void add_connect_command(CLI::App& app, connect_options& into) {
 }
 
 int dispatch(const CLI::App& app, const parsed& what, surroundings& around) {
+  if (const auto code = dispatch_more_certs(app, what.more_certs, around)) return *code;
   if (app.got_subcommand("run")) return command_run(what.from, around);
   if (app.got_subcommand("check")) return command_check(what.from, what.check, around);
   if (app.got_subcommand("user")) return command_user(what.from, what.user, around);
   if (app.got_subcommand("ctl")) return command_ctl(what.from, what.ctl, around);
-  if (app.got_subcommand("certs")) return command_certs_init(what.certs, around);
+  if (app.got_subcommand("certs"))
+    return app.get_subcommand("certs")->got_subcommand("fixtures") ? command_certs_fixtures(what.fixtures, around)
+                                                                   : command_certs_init(what.certs, around);
   if (app.got_subcommand("connect")) return command_connect(what.connect, around);
   return command_version(around);
 }
@@ -168,6 +181,7 @@ int parse_and_dispatch(const std::vector<std::string>& arguments, surroundings& 
   add_user_commands(app, what);
   add_ctl_commands(app, what);
   add_certs_commands(app, what);
+  add_more_certs_commands(app, what.more_certs);
   add_connect_command(app, what.connect);
   app.add_subcommand("version", "versions of Sallyport and of its libraries");
   for (CLI::App* sub : app.get_subcommands({})) sub->footer(exit_codes_text);

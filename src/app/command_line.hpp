@@ -7,9 +7,11 @@
 #include <sallyport/core/secret.hpp>
 #include <sallyport/telemetry/log.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <iosfwd>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +26,7 @@ struct surroundings {
   // Asks a person for a password without showing it; empty: standard input is no terminal.
   std::function<core::outcome<core::secret>(const std::string& prompt)> ask_password;
   std::function<int(const config::settings&, telemetry::logger&)> serve;
+  bool err_is_terminal = false;  // then progress is shown on it
 };
 
 // `arguments` without the program's name.
@@ -61,6 +64,14 @@ struct certs_options {
   bool rsa = false;
 };
 int command_certs_init(const certs_options& options, surroundings& around);
+
+struct fixtures_options {
+  std::string directory;
+  std::optional<std::uint64_t> seed;
+  std::optional<std::int64_t> at;
+  bool json = false;
+};
+int command_certs_fixtures(const fixtures_options& options, surroundings& around);
 
 struct connect_options {
   std::string listener, target, listen;  // HOST:PORT

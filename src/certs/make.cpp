@@ -12,7 +12,6 @@ namespace sallyport::certs {
 
 namespace {
 
-using extension_handle = std::unique_ptr<X509_EXTENSION, freed_by<X509_EXTENSION_free>>;
 using extensions_handle =
     std::unique_ptr<STACK_OF(X509_EXTENSION),
                     decltype([](STACK_OF(X509_EXTENSION) * stack) { sk_X509_EXTENSION_pop_free(stack, X509_EXTENSION_free); })>;
@@ -59,21 +58,20 @@ bool add_name(GENERAL_NAMES* names, int type, ASN1_STRING* value) {
   return true;
 }
 
-// Built from values, never from a line of configuration text, in which a name could smuggle further names.
-extension_handle alternative_names(const recipe& options) {
-  names_handle names(sk_GENERAL_NAME_new_null());
-  if (!names) return {};
-  for (const auto& dns : options.server_dns_names) {
+bool add_text_names(GENERAL_NAMES* names, int type, const std::vector<std::string>& texts) {
+  for (const auto& text : texts) {
     ASN1_STRING* value = ASN1_IA5STRING_new();
-    if (value && ASN1_STRING_set(value, dns.data(), static_cast<int>(dns.size())) != 1) {
+    if (value && ASN1_STRING_set(value, text.data(), static_cast<int>(text.size())) != 1) {
       ASN1_STRING_free(value);
-      return {};
+      return false;
     }
-    if (!add_name(names.get(), GEN_DNS, value)) return {};
+    if (!add_name(names, type, value)) return false;
   }
-  for (const auto& address : options.server_ip_addresses)
-    if (!add_name(names.get(), GEN_IPADD, a2i_IPADDRESS(address.c_str()))) return {};
-  return extension_handle(X509V3_EXT_i2d(NID_subject_alt_name, 0, names.get()));
+  return true;
+}
+
+extension_handle server_names(const recipe& options) {
+  return extension_of({options.server_dns_names, options.server_ip_addresses, {}, {}});
 }
 
 struct plain_extension {
@@ -83,7 +81,7 @@ struct plain_extension {
 
 // RFC 5280 4.2.1.3: an EC key signs and does nothing else; RSA may also carry the key of an old handshake.
 std::vector<plain_extension> purposes_of(role who, key_kind keys) {
-  if (who == role::ca) return {{NID_basic_constraints, "critical,CA:TRUE,pathlen:0"}, {NID_key_usage, "critical,keyCertSign,cRLSign"}};
+  if (who == role::ca) return {{NID_basic_constraints, "critical,CA:TRUE,pathlen:1"}, {NID_key_usage, "critical,keyCertSign,cRLSign"}};
   return {{NID_basic_constraints, "critical,CA:FALSE"},
           {NID_key_usage, keys == key_kind::rsa_2048 ? "critical,digitalSignature,keyEncipherment" : "critical,digitalSignature"},
           {NID_ext_key_usage, who == role::server ? "serverAuth" : "clientAuth"}};
@@ -104,20 +102,7 @@ bool add_extensions(X509* certificate, role who, const recipe& options, X509* si
     if (!add(each)) return false;
   // The subject's identifier goes first: a root's authority identifier is read from it.
   if (!add({NID_subject_key_identifier, "hash"}) || !add({NID_authority_key_identifier, "keyid:always"})) return false;
-  return who != role::server || add_to(certificate, alternative_names(options));
-}
-
-bool set_serial(X509* certificate) {
-  number_handle number(BN_new());
-  return number && BN_rand(number.get(), serial_bits, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) == 1 && !BN_is_zero(number.get()) &&
-         BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr;
-}
-
-bool set_dates(X509* certificate, std::uint32_t days) {
-  std::time_t now = std::time(nullptr);
-  // Both ends belong to the validity (RFC 5280 4.1.2.5), hence a second less.
-  return X509_time_adj_ex(X509_getm_notBefore(certificate), 0, -backdated_seconds, &now) != nullptr &&
-         X509_time_adj_ex(X509_getm_notAfter(certificate), static_cast<int>(days), -backdated_seconds - 1, &now) != nullptr;
+  return who != role::server || add_to(certificate, server_names(options));
 }
 
 core::secret contents(BIO* bio) {
@@ -134,6 +119,29 @@ core::secret pem(Write write) {
 
 }  // namespace
 
+bool set_serial(X509* certificate) {
+  number_handle number(BN_new());
+  return number && BN_rand(number.get(), serial_bits, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) == 1 && !BN_is_zero(number.get()) &&
+         BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr;
+}
+
+bool set_dates(X509* certificate, std::uint32_t days) {
+  std::time_t now = std::time(nullptr);
+  // Both ends belong to the validity (RFC 5280 4.1.2.5), hence a second less.
+  return X509_time_adj_ex(X509_getm_notBefore(certificate), 0, -backdated_seconds, &now) != nullptr &&
+         X509_time_adj_ex(X509_getm_notAfter(certificate), static_cast<int>(days), -backdated_seconds - 1, &now) != nullptr;
+}
+
+// Built from values, never from a line of configuration text, in which a name could smuggle further names.
+extension_handle extension_of(const certificate_names& from) {
+  names_handle names(sk_GENERAL_NAME_new_null());
+  if (!names || !add_text_names(names.get(), GEN_DNS, from.dns)) return {};
+  for (const auto& address : from.ips)
+    if (!add_name(names.get(), GEN_IPADD, a2i_IPADDRESS(address.c_str()))) return {};
+  if (!add_text_names(names.get(), GEN_URI, from.uris) || !add_text_names(names.get(), GEN_EMAIL, from.emails)) return {};
+  return extension_handle(X509V3_EXT_i2d(NID_subject_alt_name, 0, names.get()));
+}
+
 key_handle make_key(key_kind kind) {
   ERR_clear_error();
   return key_handle(kind == key_kind::rsa_2048 ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256"));
@@ -147,7 +155,7 @@ request_handle make_request(role who, const recipe& options, EVP_PKEY* key) {
     return {};
   if (who == role::server) {
     extensions_handle asked(sk_X509_EXTENSION_new_null());
-    extension_handle names = alternative_names(options);
+    extension_handle names = server_names(options);
     if (!asked || !names || sk_X509_EXTENSION_push(asked.get(), names.get()) == 0) return {};
     static_cast<void>(names.release());
     if (X509_REQ_add_extensions(request.get(), asked.get()) != 1) return {};

@@ -26,7 +26,18 @@ using key_handle = std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>>;
 using certificate_handle = std::unique_ptr<X509, freed_by<X509_free>>;
 using request_handle = std::unique_ptr<X509_REQ, freed_by<X509_REQ_free>>;
 
+using extension_handle = std::unique_ptr<X509_EXTENSION, freed_by<X509_EXTENSION_free>>;
+
 enum class role { ca, server, client };
+
+// The names of a certificate beside its subject; addresses are written out.
+struct certificate_names {
+  std::vector<std::string> dns, ips, uris, emails;
+};
+extension_handle extension_of(const certificate_names& from);
+
+bool set_serial(X509* certificate);                     // random, RFC 5280 4.1.2.2
+bool set_dates(X509* certificate, std::uint32_t days);  // from now on
 
 key_handle make_key(key_kind kind);
 

@@ -26,6 +26,7 @@ class category final : public core::error_category {
       case errc::already_exists: return "a file of that name exists";
       case errc::cannot_write: return "cannot write";
       case errc::failed: return "the certificate could not be made";
+      case errc::cannot_read: return "cannot read";
     }
     return "unknown";
   }
@@ -107,12 +108,6 @@ core::outcome<place> look_at(const std::string& directory) {
                          path + " exists already: nothing was changed; choose another directory, or move the old files away"};
   }
   return place::directory;
-}
-
-// Without the slashes at its end, so that names can be put beside it.
-std::string tidied(std::string directory) {
-  while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
-  return directory;
 }
 
 }  // namespace

@@ -8,8 +8,10 @@
 
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <iterator>
 #include <system_error>
 
 namespace sallyport::certs {
@@ -67,11 +69,17 @@ std::string parent_of(const std::string& path) {
 
 }  // namespace
 
-staging::staging(std::string directory, bool existed) : directory_(std::move(directory)), existed_(existed) {}
+std::string tidied(std::string directory) {
+  while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
+  return directory;
+}
+
+staging::staging(std::string directory, bool existed, durable kept) : directory_(std::move(directory)), existed_(existed), kept_(kept) {}
 
 staging::~staging() {
   if (folder_.empty()) return;
   for (const auto& name : names_) ::unlink(staged(name).c_str());
+  for (const auto& name : folders_) ::rmdir(staged(name).c_str());
   ::rmdir(folder_.c_str());
 }
 
@@ -84,35 +92,58 @@ core::outcome<void> staging::open() {
   return {};
 }
 
+core::outcome<void> staging::open_folder(std::string_view name) {
+  if (::mkdir(staged(name).c_str(), 0755) != 0) return cannot("make", final_path(name), errno);
+  folders_.emplace_back(name);
+  return {};
+}
+
 core::outcome<void> staging::add(std::string_view name, const core::secret& contents, visible to) {
   open_file file(staged(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, to == visible::to_owner ? 0600 : 0644);
   if (!file.is_open()) return cannot("write", final_path(name), errno);
   names_.emplace_back(name);
-  if (!file.write_all(contents.reveal()) || !file.sync()) return cannot("write", final_path(name), errno);
+  if (!file.write_all(contents.reveal()) || (kept_ == durable::yes && !file.sync())) return cannot("write", final_path(name), errno);
   return {};
 }
 
-core::outcome<void> staging::link_all() {
-  for (std::size_t i = 0; i < names_.size(); ++i) {
-    if (::link(staged(names_[i]).c_str(), final_path(names_[i]).c_str()) == 0) continue;
+// A folder cannot be linked; renaming one replaces an empty folder at most, in which nobody has anything.
+bool staging::put_in_place(const std::string& name) {
+  const bool is_folder = std::find(folders_.begin(), folders_.end(), name) != folders_.end();
+  return (is_folder ? std::rename(staged(name).c_str(), final_path(name).c_str())
+                    : ::link(staged(name).c_str(), final_path(name).c_str())) == 0;
+}
+
+void staging::take_back(const std::string& name) {
+  if (std::find(folders_.begin(), folders_.end(), name) != folders_.end())
+    std::rename(final_path(name).c_str(), staged(name).c_str());
+  else
+    ::unlink(final_path(name).c_str());
+}
+
+core::outcome<void> staging::put_all_in_place() {
+  std::vector<std::string> tops = folders_;
+  std::copy_if(names_.begin(), names_.end(), std::back_inserter(tops), [](const std::string& name) { return name.find('/') == name.npos; });
+  for (std::size_t i = 0; i < tops.size(); ++i) {
+    if (put_in_place(tops[i])) continue;
     const int error = errno;
-    for (std::size_t made = 0; made < i; ++made) ::unlink(final_path(names_[made]).c_str());
-    if (error == EEXIST) return core::fault{errc::already_exists, final_path(names_[i]) + " exists already: nothing was changed"};
-    return cannot("write", final_path(names_[i]), error);
+    for (std::size_t made = 0; made < i; ++made) take_back(tops[made]);
+    if (error == EEXIST || error == ENOTEMPTY || error == ENOTDIR)
+      return core::fault{errc::already_exists, final_path(tops[i]) + " exists already: nothing was changed"};
+    return cannot("write", final_path(tops[i]), error);
   }
   return {};
 }
 
 core::outcome<std::vector<std::string>> staging::publish() {
-  sync_folder(folder_);
+  if (kept_ == durable::yes) sync_folder(folder_);
   if (existed_) {
-    if (auto linked = link_all(); !linked) return linked.error();
-    sync_folder(directory_);
+    if (auto placed = put_all_in_place(); !placed) return placed.error();
+    if (kept_ == durable::yes) sync_folder(directory_);
   } else {
     // rename replaces an empty directory and nothing else: somebody's files are safe.
     if (std::rename(folder_.c_str(), directory_.c_str()) != 0) return cannot("make", directory_, errno);
     folder_.clear();
-    sync_folder(parent_of(directory_));
+    if (kept_ == durable::yes) sync_folder(parent_of(directory_));
   }
   std::vector<std::string> paths;
   for (const auto& name : names_) paths.push_back(final_path(name));

@@ -63,12 +63,13 @@ struct outside {
   std::map<std::string, std::string> environment = {{"HOME", "/nonexistent"}};
   std::vector<std::string> typed;  // answers to prompts; empty: no terminal
   std::vector<std::string> prompts = {};
+  bool err_is_terminal = false;
   std::function<int(const config::settings&, telemetry::logger&)> serve = [](const config::settings&, telemetry::logger&) { return 70; };
 
   outcome run(const std::vector<std::string>& arguments) {
     std::istringstream in(input);
     std::ostringstream out, err;
-    surroundings around{in, out, err, environment, {}, serve};
+    surroundings around{in, out, err, environment, {}, serve, err_is_terminal};
     std::size_t next = 0;
     if (!typed.empty())
       around.ask_password = [&](const std::string& prompt) -> core::outcome<core::secret> {

@@ -92,11 +92,11 @@ BOOST_FIXTURE_TEST_CASE(the_server_answers_to_localhost_and_to_each_name_that_wa
   BOOST_TEST(X509_check_ip_asc(server.get(), "127.0.0.2", 0) == 0);
 }
 
-BOOST_FIXTURE_TEST_CASE(the_ca_may_sign_leaves_and_crls_and_no_further_ca, made) {
+BOOST_FIXTURE_TEST_CASE(the_ca_may_sign_leaves_crls_and_one_level_of_intermediates, made) {
   init();
   const auto ca = pem("ca.pem");
   BOOST_TEST(X509_check_ca(ca.get()) == 1);
-  BOOST_TEST(X509_get_pathlen(ca.get()) == 0);
+  BOOST_TEST(X509_get_pathlen(ca.get()) == 1);
   BOOST_TEST(X509_get_key_usage(ca.get()) == (KU_KEY_CERT_SIGN | KU_CRL_SIGN));
   for (const char* name : {"server.pem", "client.pem"}) {
     const auto leaf = pem(name);

@@ -47,14 +47,18 @@ void demand_closed_doors(const config::settings& s, std::string_view text) {
     demand(near || l.tokens == auth::tokens::required || s.unsafe_.no_tokens, "everybody is let in");
     demand(near || l.tls || l.tokens == auth::tokens::none || s.unsafe_.plaintext_listener, "passwords in plaintext");
   }
-  for (const auto& b : s.backends)
+  for (const auto& b : s.backends) {
+    demand(!b.tls || b.tls->files.verify || s.unsafe_.insecure_upstream, "a backend that nobody verifies");
+    demand(!b.tls || !b.tls->server_name.starts_with('.'), "a name that is every name below it");
     for (const auto* endpoints : {&b.endpoints, &b.rest_endpoints})
       for (const auto& e : *endpoints)
-        demand(b.credential == upstream::credentials::strip || config::is_loopback(e.host) || s.unsafe_.plaintext_backend,
+        demand(b.credential == upstream::credentials::strip || b.tls || config::is_loopback(e.host) || s.unsafe_.plaintext_backend,
                "passwords in plaintext to a backend");
+  }
   if (text.find_first_of("\\") != text.npos) return;  // what is escaped says something else
   const bool says_unsafe = text.find("unsafe_") != text.npos;
-  demand(says_unsafe || !(s.unsafe_.no_tokens || s.unsafe_.plaintext_listener || s.unsafe_.plaintext_backend || s.unsafe_.default_root),
+  demand(says_unsafe || !(s.unsafe_.no_tokens || s.unsafe_.plaintext_listener || s.unsafe_.plaintext_backend || s.unsafe_.default_root ||
+                          s.unsafe_.insecure_upstream),
          "unsafe in silence");
   const bool says_none = text.find("none") != text.npos || text.find("authorizationEnabled") != text.npos;
   for (const auto& l : s.listeners) demand(says_none || l.tokens == auth::tokens::required, "no tokens in silence");

@@ -23,6 +23,7 @@ enum class errc {
   already_exists,  // one of the nine files is there; nothing was touched
   cannot_write,    // the directory, or a file in it: permissions, a full disk; nothing is left behind
   failed,          // OpenSSL could not do it, or what it made does not verify; nothing is left behind
+  cannot_read,     // a file that the command was given, or that it needs of the authority, is not there or is something else
 };
 core::error_code make_error_code(errc e);
 

@@ -24,8 +24,8 @@ def python_of(venv: str) -> Path:
 
 
 def peer(name: str) -> Path:
-    """A program of redis or PostgreSQL; `./dev test` unpacks them."""
-    for folder in (PEERS / "usr/bin", PEERS / "usr/lib/postgresql/15/bin"):
+    """A program of redis, PostgreSQL, nginx or HAProxy; `./dev test` unpacks them."""
+    for folder in (PEERS / "usr/bin", PEERS / "usr/sbin", PEERS / "usr/lib/postgresql/15/bin"):
         if (folder / name).exists():
             return folder / name
     raise FileNotFoundError(f"{name} is not in {PEERS}: ./dev test unpacks it, or set SALLYPORT_PEERS")

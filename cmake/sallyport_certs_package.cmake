@@ -1,0 +1,32 @@
+# The room certs for the tests of others: `cmake --install build --component certs` installs it, and then find_package(sallyport_certs)
+# gives sallyport::certs, whose header is <sallyport/certs/kit.hpp>.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+function(sallyport_certs_package)
+  set(package ${CMAKE_INSTALL_LIBDIR}/cmake/sallyport_certs)
+  # A room is private to this build; an installed one says what its header needs.
+  target_include_directories(sallyport_certs INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_link_libraries(sallyport_certs INTERFACE Boost::headers)
+  target_compile_features(sallyport_certs INTERFACE cxx_std_20)
+  set_target_properties(sallyport_certs PROPERTIES EXPORT_NAME certs)
+  set_target_properties(sallyport_core PROPERTIES EXPORT_NAME certs_core)
+  install(TARGETS sallyport_certs sallyport_core EXPORT sallyport_certs COMPONENT certs ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  foreach(header IN ITEMS certs/kit.hpp core/result.hpp)
+    cmake_path(GET header PARENT_PATH folder)
+    install(FILES ${CMAKE_SOURCE_DIR}/include/sallyport/${header} COMPONENT certs
+      DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sallyport/${folder})
+  endforeach()
+  install(EXPORT sallyport_certs COMPONENT certs NAMESPACE sallyport:: FILE sallyport_certs-targets.cmake DESTINATION ${package})
+  set(config ${CMAKE_BINARY_DIR}/sallyport_certs-config.cmake)
+  file(WRITE ${config} [[
+include(CMakeFindDependencyMacro)
+find_dependency(Threads)
+find_dependency(OpenSSL 3.0)
+find_dependency(Boost 1.81 COMPONENTS json)
+include(${CMAKE_CURRENT_LIST_DIR}/sallyport_certs-targets.cmake)
+]])
+  write_basic_package_version_file(${config}-version COMPATIBILITY SameMinorVersion)
+  install(FILES ${config} COMPONENT certs DESTINATION ${package})
+  install(FILES ${config}-version COMPONENT certs DESTINATION ${package} RENAME sallyport_certs-config-version.cmake)
+endfunction()
