@@ -48,73 +48,117 @@ std::string_view kind_of(const tls::context::dated& one) {
 }  // namespace
 
 certificates::certificates(const config::settings& s, telemetry::logger& log, server_status& status)
-    : settings_(s), log_(log), status_(status), counts_(status.metrics_of_all().make_shard()), doors_(s.listeners.size()) {}
+    : settings_(s),
+      log_(log),
+      status_(status),
+      counts_(status.metrics_of_all().make_shard()),
+      doors_(s.listeners.size()),
+      backends_(s.backends),
+      roads_(s.backends.size()) {}
 
 std::vector<core::fault> certificates::load() {
   std::vector<core::fault> faults;
   for (std::size_t i = 0; i < doors_.size(); ++i) {
     const auto& on = settings_.listeners[i];
     if (!on.tls) continue;
-    auto& door = doors_[i];
-    door.files = tls::files_of(*on.tls);
-    door.loaded = door.seen = state_of(door.files);
+    auto& its = doors_[i];
+    its.files = tls::files_of(*on.tls);
+    its.loaded = its.seen = state_of(its.files);
     auto loaded = tls::context::load(*on.tls, tickets_);
     if (!loaded) {
       for (auto& f : loaded.error()) faults.push_back(std::move(f));
       continue;
     }
     for (const auto& w : (*loaded)->warnings()) log_.warning("certificate_warning", {{"listener", on.address.name}, {"text", w}});
-    door.live = std::make_shared<tls::live<tls::context>>(std::move(*loaded));
+    its.live = std::make_shared<tls::live<tls::context>>(std::move(*loaded));
   }
+  for (std::size_t i = 0; i < backends_.size(); ++i)
+    if (backends_[i].tls) load_backend(i, faults);
   if (faults.empty()) tell();
   return faults;
 }
 
-void certificates::look() {
-  for (std::size_t i = 0; i < doors_.size(); ++i) {
-    auto& door = doors_[i];
-    if (!door.live) continue;
-    auto state = state_of(door.files);
-    const bool settled = state == std::exchange(door.seen, state);
-    if (settled && state != door.loaded) load_again(i);
+void certificates::load_backend(std::size_t backend, std::vector<core::fault>& faults) {
+  auto& to = backends_[backend];
+  auto& road = roads_[backend];
+  for (const auto* file : {&to.tls->files.ca, &to.tls->files.cert, &to.tls->files.key})
+    if (!file->empty()) road.files.push_back(*file);
+  road.loaded = road.seen = state_of(road.files);
+  auto loaded = tls::client_trust::load(to.tls->files);
+  if (!loaded) {
+    for (auto& f : loaded.error()) faults.push_back(std::move(f));
+    return;
   }
+  for (const auto& w : (*loaded)->warnings()) log_.warning("certificate_warning", {{"backend", to.name}, {"text", w}});
+  to.trust = std::make_shared<tls::live<tls::client_trust>>(std::move(*loaded));
+}
+
+bool certificates::watched::has_settled() {
+  auto state = state_of(files);
+  const bool same = state == std::exchange(seen, state);
+  return same && state != loaded;
+}
+
+void certificates::look() {
+  for (std::size_t i = 0; i < doors_.size(); ++i)
+    if (doors_[i].live && doors_[i].has_settled()) load_again(i);
+  for (std::size_t i = 0; i < roads_.size(); ++i)
+    if (backends_[i].trust && roads_[i].has_settled()) load_backend_again(i);
 }
 
 certificates::outcome certificates::reload() {
   outcome all;
-  for (std::size_t i = 0; i < doors_.size(); ++i) {
-    if (!doors_[i].live) continue;
-    const auto came = load_again(i, &all.faults);
+  const auto count = [&all](result came) {
     all.replaced += came == result::replaced;
     all.unchanged += came == result::unchanged;
-  }
+  };
+  for (std::size_t i = 0; i < doors_.size(); ++i)
+    if (doors_[i].live) count(load_again(i, &all.faults));
+  for (std::size_t i = 0; i < roads_.size(); ++i)
+    if (backends_[i].trust) count(load_backend_again(i, &all.faults));
   return all;
 }
 
 // The state is taken before the files are read: what changes meanwhile is seen at the next look.
 certificates::result certificates::load_again(std::size_t listener, std::vector<std::string>* faults) {
-  auto& door = doors_[listener];
+  auto& its = doors_[listener];
   const auto& on = settings_.listeners[listener];
-  door.loaded = state_of(door.files);
+  its.loaded = state_of(its.files);
   auto loaded = tls::context::load(*on.tls, tickets_);
-  if (!loaded) {
-    counts_.count(telemetry::counter::certificate_reload_failures);
-    for (const auto& f : loaded.error()) {
-      log_.error("certificates_not_reloaded",
-                 {{"listener", on.address.name}, {"text", f.text}, {"serving", first_certificate(*door.live->now())}});
-      if (faults) faults->push_back(f.text);
-    }
-    return result::failed;
-  }
-  if ((*loaded)->fingerprint() == door.live->now()->fingerprint()) return result::unchanged;
+  if (!loaded) return not_loaded("listener", on.address.name, loaded.error(), first_certificate(*its.live->now()), faults);
+  if ((*loaded)->fingerprint() == its.live->now()->fingerprint()) return result::unchanged;
   for (const auto& w : (*loaded)->warnings()) log_.warning("certificate_warning", {{"listener", on.address.name}, {"text", w}});
-  door.live->replace(std::move(*loaded));
+  its.live->replace(std::move(*loaded));
   counts_.count(telemetry::counter::certificate_reloads);
-  log_.info("certificates_reloaded", {{"listener", on.address.name},
-                                      {"generation", door.live->generation()},
-                                      {"serving", first_certificate(*door.live->now())}});
+  log_.info("certificates_reloaded",
+            {{"listener", on.address.name}, {"generation", its.live->generation()}, {"serving", first_certificate(*its.live->now())}});
   tell();
   return result::replaced;
+}
+
+certificates::result certificates::load_backend_again(std::size_t backend, std::vector<std::string>* faults) {
+  auto& to = backends_[backend];
+  auto& road = roads_[backend];
+  auto state = state_of(road.files);
+  if (state == road.loaded) return result::unchanged;
+  road.loaded = std::move(state);
+  auto loaded = tls::client_trust::load(to.tls->files);
+  if (!loaded) return not_loaded("backend", to.name, loaded.error(), {}, faults);
+  for (const auto& w : (*loaded)->warnings()) log_.warning("certificate_warning", {{"backend", to.name}, {"text", w}});
+  to.trust->replace(std::move(*loaded));
+  counts_.count(telemetry::counter::certificate_reloads);
+  log_.info("certificates_reloaded", {{"backend", to.name}, {"generation", to.trust->generation()}});
+  return result::replaced;
+}
+
+certificates::result certificates::not_loaded(std::string_view kind, const std::string& name, const std::vector<core::fault>& why,
+                                              const std::string& serving, std::vector<std::string>* faults) {
+  counts_.count(telemetry::counter::certificate_reload_failures);
+  for (const auto& f : why) {
+    log_.error("certificates_not_reloaded", {{kind, name}, {"text", f.text}, {"serving", serving}});
+    if (faults) faults->push_back(f.text);
+  }
+  return result::failed;
 }
 
 void certificates::tell() {

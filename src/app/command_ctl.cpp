@@ -82,7 +82,8 @@ void show(const json::object& status, std::ostream& out) {
         << (yes(l, "tokens") ? ", tokens required" : ", no tokens") << ", to " << text_of(l, "backend")
         << "; connections: " << text_of(l, "connections") << "\n";
     for_each(l, "certificates", [&out](const json::object& c) {
-      out << "  " << text_of(c, "kind") << " " << text_of(c, "file") << ": " << text_of(c, "subject") << ", until " << date_text(c, "expires") << "\n";
+      out << "  " << text_of(c, "kind") << " " << text_of(c, "file") << ": " << text_of(c, "subject") << ", until "
+          << date_text(c, "expires") << "\n";
     });
   });
   for_each(status, "backends", [&out](const json::object& b) {
@@ -144,8 +145,8 @@ int command_reload(config::sources from, const ctl_options& options, surrounding
   if (options.json) {
     around.out << json::serialize(*asked.answer) << std::endl;
   } else {
-    around.out << "listeners with new certificates: " << text_of(*asked.answer, "replaced")
-               << ", unchanged: " << text_of(*asked.answer, "unchanged") << std::endl;
+    around.out << "with new certificates: " << text_of(*asked.answer, "replaced") << ", unchanged: " << text_of(*asked.answer, "unchanged")
+               << std::endl;
     for (const json::value& one : faults->get_array())
       if (one.is_string()) complain(around, printable(std::string(one.get_string())), "the last good ones are still served");
   }

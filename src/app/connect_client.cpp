@@ -8,7 +8,7 @@
 #include <sallyport/net/names.hpp>
 #include <sallyport/net/plain_stream.hpp>
 #include <sallyport/net/relay.hpp>
-#include <sallyport/tls/client.hpp>
+#include <sallyport/tls/session.hpp>
 
 #include <boost/asio/ip/basic_resolver.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -52,13 +52,13 @@ struct collector final : net::receiver {
 };
 
 core::task<core::result<core::progress>> receive_head(net::stream& from, collector& into) {
-  while (into.all.find("\r\n\r\n") == std::string::npos) {
-    if (into.all.size() > head_max_bytes) co_return core::error_code(asio::error::message_size);
+  while (into.all.size() <= head_max_bytes) {
     const auto got = co_await from.receive(into);
+    if (into.all.find("\r\n\r\n") != std::string::npos) co_return core::progress::done;  // its end, or what follows, may have come along
     if (!got) co_return got;
     if (*got == core::progress::ended) co_return core::error_code(asio::error::eof);
   }
-  co_return core::progress::done;
+  co_return core::error_code(asio::error::message_size);
 }
 
 class client {
@@ -134,10 +134,15 @@ core::task<trouble> client::open(std::unique_ptr<net::stream>& made, std::string
   if (settings_.plaintext) {
     made = std::make_unique<net::plain_stream>(std::move(*socket), bench_);
   } else {
-    auto session = std::make_unique<tls::client_session>(std::move(*socket), trust_, settings_.host);
-    auto shaking = session->handshake();
+    const std::string_view protocol = settings_.bytes_at_once ? "" : "http/1.1";
+    auto session = std::make_unique<tls::session>(std::move(*socket), *trust_, settings_.host, protocol, bench_);
+    auto shaking = session->connect();
     const auto done = co_await core::with_deadline(std::move(shaking), connect_limit);
-    if (!done) co_return broken("TLS: " + (session->reason().empty() ? done.error().message() : session->reason()));
+    if (!done) {
+      const auto& why = session->failure();
+      const std::string of = why.depth ? "the server's certificate: " : "";
+      co_return broken("TLS: " + of + (why.reason.empty() ? done.error().message() : why.reason));
+    }
     made = std::move(session);
   }
   if (settings_.bytes_at_once) co_return trouble{};
@@ -162,9 +167,8 @@ core::task<trouble> client::ask(net::stream& over, std::string& first) {
   auto reading = receive_head(over, answer);
   const auto got = co_await core::with_deadline(std::move(reading), answer_limit);
   if (!got) {
-    const auto* session = dynamic_cast<const tls::client_session*>(&over);
-    const bool told = session && !session->reason().empty();
-    co_return broken(told ? session->reason() : "no answer to CONNECT: " + got.error().message());
+    if (!over.reason().empty()) co_return broken(std::string(over.reason()));
+    co_return broken("no answer to CONNECT: " + got.error().message());
   }
   const auto end = answer.all.find("\r\n\r\n") + 4;
   first = answer.all.substr(end);
@@ -203,8 +207,7 @@ core::task<void> client::serve_stdio() {
   net::relay bytes(near, *far);
   co_await bytes.run(std::as_bytes(std::span(settings_.first)), std::as_bytes(std::span(first)));
   if (bytes.cause() == "backend_broken") {
-    const auto* session = dynamic_cast<const tls::client_session*>(far.get());
-    const auto said = broken(session && !session->reason().empty() ? session->reason() : "the tunnel broke");
+    const auto said = broken(far->reason().empty() ? "the tunnel broke" : std::string(far->reason()));
     complain_(said.what, said.hint);
     code_ = refused;
   }
@@ -281,9 +284,10 @@ int run_connect(const connect_settings& settings, const std::function<void(const
                 const std::function<void(const std::string&)>& tell) {
   std::shared_ptr<const tls::client_trust> trust;
   if (!settings.plaintext) {
-    auto loaded = tls::client_trust::load({settings.ca, settings.cert, settings.key, settings.bytes_at_once ? "" : "http/1.1"});
+    const tls::client_settings files{settings.ca, settings.cert, settings.key};
+    auto loaded = tls::client_trust::load(files);
     if (!loaded) {
-      complain(loaded.error().text, "");
+      for (const auto& fault : loaded.error()) complain(fault.text, "");
       return bad_request;
     }
     trust = std::move(*loaded);

@@ -120,8 +120,8 @@ int running_server::open_listeners() {
   gatekeeper_ = std::make_shared<net::admission>(settings_.limits.admission);
   hashing_ = auth::make_hashing_pool(settings_.auth);
   auto& metrics = status_.metrics_of_all();
-  const proxy::shared_parts parts{*store_, *service_,      hashing_,         gatekeeper_,       log_,
-                                  metrics, settings_.auth, settings_.limits, settings_.backends};
+  const proxy::shared_parts parts{
+      *store_, *service_, hashing_, gatekeeper_, log_, metrics, settings_.auth, settings_.limits, certificates_.backends()};
   const auto count = settings_.workers ? settings_.workers : std::max(1u, std::thread::hardware_concurrency());
   for (std::uint32_t w = 0; w < count; ++w) {
     workers_.push_back(std::make_unique<proxy::worker>(parts));

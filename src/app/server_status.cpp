@@ -33,8 +33,8 @@ json::array certificates_of(const std::vector<telemetry::certificate_figures>& a
   json::array found;
   for (const auto& one : all)
     if (one.listener == listener)
-      found.push_back(json::object{
-          {"kind", one.kind}, {"file", one.file}, {"subject", one.subject}, {"sha256", one.sha256}, {"expires", one.expires}});
+      found.push_back(
+          json::object{{"kind", one.kind}, {"file", one.file}, {"subject", one.subject}, {"sha256", one.sha256}, {"expires", one.expires}});
   return found;
 }
 

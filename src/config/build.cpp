@@ -149,6 +149,7 @@ void builder::backend(const node& item, const std::string& path, std::set<std::s
   } else {
     endpoints(item, path, made);
   }
+  backend_tls(item, path, made);
   upkeep(item, path, made);
   s().backends.push_back(std::move(made));
 }
@@ -169,6 +170,25 @@ void builder::endpoints(const node& item, const std::string& path, upstream::set
   if (whole->is != node::kind::sequence) return;
   if (whole->items.empty()) return complain(whole->at, "'backends[].endpoints' is empty", "for example endpoints: [127.0.0.1:19540]");
   addresses(*whole, path + ".endpoints", made.endpoints);
+}
+
+void builder::backend_tls(const node& item, const std::string& path, upstream::settings& made) {
+  const node* block = item.find("tls");
+  if (!block || block->is != node::kind::map) return;
+  const std::string below = path + ".tls";
+  auto& tls = made.tls.emplace();
+  tls.files.ca = path_at(block, below, "ca");
+  tls.files.cert = path_at(block, below, "cert");
+  tls.files.key = path_at(block, below, "key");
+  if (const node* name = scalar(block, below, "server_name")) tls.server_name = name->text;
+  if (const node* verify = scalar(block, below, "verify")) tls.files.verify = verify->text == "true";
+  const node *cert = block->find("cert"), *key = block->find("key");
+  if ((cert == nullptr) != (key == nullptr))
+    complain((cert ? cert : key)->at, std::string("'backends[].tls.") + (cert ? "key" : "cert") + "' is missing",
+             "a client certificate and its key belong together, both PEM");
+  if (const node* ca = block->find("ca"); ca && !tls.files.verify)
+    problems_.push_back(
+        warning_at(ca->at, "'backends[].tls.ca' has no effect: with verify: false nobody is verified", "remove one of them"));
 }
 
 void builder::addresses(const node& list, const std::string& path, std::vector<upstream::endpoint>& into) {

@@ -162,7 +162,8 @@ void builder::client_rules(const node& block, const std::string& below, tls::pol
   if (const node* eku = scalar(&block, below, "require_client_eku", &sound)) into.require_client_eku = eku->text == "true";
   const auto* rules = block.find("allow") ? list_below(block, "allow") : nullptr;
   if (!rules) return;
-  if (rules->empty()) complain(block.find("allow")->at, "'" + key_of(below) + ".allow' is empty", "leave it out to let every certificate of the CA in");
+  if (rules->empty())
+    complain(block.find("allow")->at, "'" + key_of(below) + ".allow' is empty", "leave it out to let every certificate of the CA in");
   for (std::size_t i = 0; i < rules->size(); ++i) {
     const node& item = (*rules)[i];
     if (item.is != node::kind::map) continue;

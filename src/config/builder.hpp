@@ -54,6 +54,7 @@ class builder {
   void endpoints(const node& item, const std::string& path, upstream::settings& made);
   void rest_endpoints(const node& item, const std::string& path, upstream::settings& made);
   void addresses(const node& list, const std::string& path, std::vector<upstream::endpoint>& into);
+  void backend_tls(const node& item, const std::string& path, upstream::settings& made);
   void upkeep(const node& item, const std::string& path, upstream::settings& made);
 
   void listeners();

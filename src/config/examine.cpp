@@ -22,47 +22,57 @@ const origin& origin_at(const settings& s, const std::string& name) {
   return found == s.origins.end() ? nowhere : found->second;
 }
 
-// The key whose file the words are about.
-struct named_file {
-  const std::string& words;
-  std::string best;
-  std::size_t longest = 0;  // certs/a.pem is in the words about certs/a.pem.key, too
+// Files, each with its key.
+using named_files = std::vector<std::pair<std::string, std::string>>;
 
-  void consider(const std::string& file, const std::string& name) {
-    if (file.size() <= longest || words.find(file) == std::string::npos) return;
+// The tls room names a file in its words; this finds the key that named it. `files`: each with its key.
+const origin& origin_of_file(const settings& s, const named_files& files, const std::string& otherwise, const std::string& words) {
+  std::string best = otherwise;
+  std::size_t longest = 0;  // certs/a.pem is in the words about certs/a.pem.key, too
+  for (const auto& [file, name] : files) {
+    if (file.size() <= longest || words.find(file) == std::string::npos) continue;
     longest = file.size();
     best = name;
   }
-  void consider(const tls::policy_settings& of, const std::string& path) {
-    for (std::size_t i = 0; i < of.certificates.size(); ++i) {
-      const std::string pair = path + ".certificates[" + std::to_string(i) + "]";
-      consider(of.certificates[i].cert, pair + ".cert");
-      consider(of.certificates[i].key, pair + ".key");
-      consider(of.certificates[i].ocsp, pair + ".ocsp");
-    }
-    consider(of.client_ca, path + ".client_ca");
-    for (const auto& crl : of.crls) consider(crl, path + ".crl");
-  }
-};
+  return origin_at(s, best);
+}
 
-// The tls room names a file in its words; this finds the key that named it.
-const origin& origin_of_file(const settings& s, std::size_t listener, const std::string& words) {
-  const tls::server_settings& tls = *s.listeners[listener].tls;
-  const std::string path = "listeners[" + std::to_string(listener) + "].tls";
-  named_file found{words, path + ".client_certificates"};
-  found.consider(tls, path);
-  for (std::size_t i = 0; i < tls.by_name.size(); ++i) found.consider(tls.by_name[i].policy, path + ".names[" + std::to_string(i) + "]");
-  found.consider(tls.ticket_keys_file, path + ".ticket_keys");
-  return origin_at(s, found.best);
+template <class Loaded>
+void tell(const settings& s, const Loaded& loaded, const named_files& files, const std::string& otherwise, std::vector<problem>& problems) {
+  if (loaded) {
+    for (const std::string& words : (*loaded)->warnings())
+      problems.push_back(warning_at(origin_of_file(s, files, otherwise, words), words));
+    return;
+  }
+  for (const core::fault& f : loaded.error()) problems.push_back(fault_at(origin_of_file(s, files, otherwise, f.text), f.text));
+}
+
+void add_files(const tls::policy_settings& of, const std::string& path, named_files& to) {
+  for (std::size_t i = 0; i < of.certificates.size(); ++i) {
+    const std::string pair = path + ".certificates[" + std::to_string(i) + "]";
+    to.emplace_back(of.certificates[i].cert, pair + ".cert");
+    to.emplace_back(of.certificates[i].key, pair + ".key");
+    to.emplace_back(of.certificates[i].ocsp, pair + ".ocsp");
+  }
+  to.emplace_back(of.client_ca, path + ".client_ca");
+  for (const auto& crl : of.crls) to.emplace_back(crl, path + ".crl");
 }
 
 void examine_tls(const settings& s, std::size_t i, std::vector<problem>& problems) {
-  const auto context = tls::context::load(*s.listeners[i].tls);
-  if (context) {
-    for (const std::string& words : (*context)->warnings()) problems.push_back(warning_at(origin_of_file(s, i, words), words));
-    return;
-  }
-  for (const core::fault& f : context.error()) problems.push_back(fault_at(origin_of_file(s, i, f.text), f.text));
+  const tls::server_settings& tls = *s.listeners[i].tls;
+  const std::string path = "listeners[" + std::to_string(i) + "].tls";
+  named_files files;
+  add_files(tls, path, files);
+  for (std::size_t n = 0; n < tls.by_name.size(); ++n) add_files(tls.by_name[n].policy, path + ".names[" + std::to_string(n) + "]", files);
+  files.emplace_back(tls.ticket_keys_file, path + ".ticket_keys");
+  tell(s, tls::context::load(tls), files, path + ".client_certificates", problems);
+}
+
+void examine_backend_tls(const settings& s, std::size_t i, std::vector<problem>& problems) {
+  const tls::client_settings& tls = s.backends[i].tls->files;
+  const std::string path = "backends[" + std::to_string(i) + "].tls";
+  tell(s, tls::client_trust::load(tls), {{tls.ca, path + ".ca"}, {tls.cert, path + ".cert"}, {tls.key, path + ".key"}}, path + ".verify",
+       problems);
 }
 
 // Can a file be made there: the folder, or the nearest one above that exists, may be written. Empty when it can.
@@ -152,6 +162,8 @@ std::vector<problem> examine(const settings& s) {
   try {
     for (std::size_t i = 0; i < s.listeners.size(); ++i)
       if (s.listeners[i].tls) examine_tls(s, i, problems);
+    for (std::size_t i = 0; i < s.backends.size(); ++i)
+      if (s.backends[i].tls) examine_backend_tls(s, i, problems);
     examine_paths(s, problems);
     examine_loops(s, problems);
   } catch (const std::exception& e) {

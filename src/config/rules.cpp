@@ -30,8 +30,9 @@ bool needs_default_root(const proxy::listener_settings& l) {
   return l.tokens == auth::tokens::required && !is_loopback(l.address.host) &&
          !(l.tls && l.tls->clients == tls::client_certificates::required);
 }
+bool needs_insecure_upstream(const upstream::settings& b) { return b.tls && !b.tls->files.verify; }
 bool needs_plaintext_backend(const upstream::settings& b) {
-  if (b.credential != upstream::credentials::forward) return false;
+  if (b.credential != upstream::credentials::forward || b.tls) return false;
   for (const auto* endpoints : {&b.endpoints, &b.rest_endpoints})
     for (const upstream::endpoint& e : *endpoints)
       if (!is_loopback(e.host)) return true;
@@ -88,7 +89,12 @@ void check_rules(const built& b, std::vector<problem>& problems) {
       problems.push_back(
           fault_at(origin_at(s, "backends[" + std::to_string(i) + "].credentials"),
                    "backend '" + backend.name + "' would be sent passwords in plaintext over the network (credentials: forward)",
-                   "strip the credentials, use a backend on this machine, or spell out unsafe_plaintext_backend: true"));
+                   "add tls, strip the credentials, use a backend on this machine, or spell out unsafe_plaintext_backend: true"));
+    if (needs_insecure_upstream(backend) && !s.unsafe_.insecure_upstream)
+      problems.push_back(fault_at(origin_at(s, "backends[" + std::to_string(i) + "].tls.verify"),
+                                  "whoever answers in the place of backend '" + backend.name +
+                                      "' would be taken for it, and get all that is sent there (tls.verify: false)",
+                                  "name the CA of its certificate with tls.ca, or spell out unsafe_insecure_upstream: true"));
   }
 }
 
@@ -119,17 +125,22 @@ std::vector<std::string> unsafe_in_force(const settings& s) {
       if (needs(l)) who.push_back("listener " + l.address.name + " on " + address_of(l));
     return who;
   };
-  std::vector<std::string> backends;
-  for (const auto& b : s.backends)
-    if (needs_plaintext_backend(b)) backends.push_back("backend " + b.name);
+  const auto backends = [&](bool (*needs)(const upstream::settings&)) {
+    std::vector<std::string> who;
+    for (const auto& b : s.backends)
+      if (needs(b)) who.push_back("backend " + b.name);
+    return who;
+  };
   tell(s.unsafe_.no_tokens, "unsafe_no_tokens", "everybody who reaches the address is let in without a password",
        listeners(needs_no_tokens));
   tell(s.unsafe_.plaintext_listener, "unsafe_plaintext_listener", "passwords cross the network in plaintext",
        listeners(needs_plaintext_listener));
-  tell(s.unsafe_.plaintext_backend, "unsafe_plaintext_backend", "passwords cross the network to the backend in plaintext", backends);
+  tell(s.unsafe_.plaintext_backend, "unsafe_plaintext_backend", "passwords cross the network to the backend in plaintext",
+       backends(needs_plaintext_backend));
   tell(s.unsafe_.default_root, "unsafe_default_root", "root may keep Milvus' default password where strangers can try it",
        listeners(needs_default_root));
-  tell(s.unsafe_.insecure_upstream, "unsafe_insecure_upstream", "", {});
+  tell(s.unsafe_.insecure_upstream, "unsafe_insecure_upstream", "whoever answers in its place is taken for the backend",
+       backends(needs_insecure_upstream));
   tell(s.unsafe_.serve_stale, "unsafe_serve_stale", "", {});
   return sentences;
 }

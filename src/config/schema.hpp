@@ -10,7 +10,7 @@
 
 namespace sallyport::config {
 
-enum class kind { map, list, text, path, word, yes_no, count, duration, size, address, backend_address, workers, store };
+enum class kind { map, list, text, path, word, yes_no, count, duration, size, address, backend_address, host, workers, store };
 
 struct key {
   std::string_view at;  // "listeners[].tls.profile"; "backends[].endpoints[]" is what a list of scalars holds

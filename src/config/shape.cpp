@@ -169,6 +169,11 @@ bool check_scalar(const key& of, const node& value, std::vector<problem>& proble
       if (parse_host_port(value.text, of.is == kind::address, what, hint)) return true;
       what = ": " + what;
       break;
+    case kind::host:
+      if (is_host(value.text)) return true;
+      what = " must be a host name or an address, not " + quoted(value.text);
+      hint = "without a port, for example milvus.example";
+      break;
     case kind::store: what = fault_of_store(value.text, hint); break;
     case kind::text:
     case kind::path:

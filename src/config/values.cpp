@@ -66,7 +66,8 @@ std::optional<boost::asio::ip::address> address_of(std::string_view host) {
 }
 
 bool is_name(std::string_view host) {
-  if (host.empty() || host.size() > 253) return false;
+  // A name that begins with a dot would be every name below it where a certificate is judged.
+  if (host.empty() || host.size() > 253 || host.front() == '.' || host.find("..") != std::string_view::npos) return false;
   return std::all_of(host.begin(), host.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
   });
@@ -124,6 +125,11 @@ std::optional<host_port> parse_host_port(std::string_view text, bool port_zero, 
     return refuse("'" + std::string(host) + "' is no IPv4 address", "four numbers from 0 to 255, for example 127.0.0.1:19530");
   }
   return host_port{std::string(host), static_cast<std::uint16_t>(*port)};
+}
+
+bool is_host(std::string_view text) {
+  const bool numbers = text.find_first_not_of("0123456789.") == std::string_view::npos;
+  return address_of(text) || (is_name(text) && !numbers);
 }
 
 std::string show(const host_port& address) {

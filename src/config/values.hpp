@@ -25,6 +25,7 @@ struct host_port {
 std::optional<host_port> parse_host_port(std::string_view text, bool port_zero, std::string& why, std::string& hint);
 std::string show(const host_port& address);
 
+bool is_host(std::string_view text);      // a name, or an address without brackets
 bool is_loopback(std::string_view host);  // 127.0.0.0/8, ::1, localhost; any other name is not
 bool is_wildcard(std::string_view host);  // 0.0.0.0, ::
 // May a connection to `target` arrive at a listener on `listening`? By text alone; names other than localhost are compared as they are.

@@ -57,6 +57,11 @@ bool is_gone(core::tcp_socket& socket) {
   return ::poll(&asked, 1, 0) > 0 && (asked.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
 }
 
+bool has_input(core::tcp_socket& socket) {
+  char one = 0;
+  return ::recv(socket.native_handle(), &one, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EINTR);
+}
+
 core::result<std::size_t> receive_some(core::tcp_socket& socket, std::span<std::byte> into) {
   for (;;) {
     const auto got = ::recv(socket.native_handle(), into.data(), into.size(), MSG_DONTWAIT);

@@ -3,10 +3,6 @@
 
 #include "socket_options.hpp"
 
-#include <sys/socket.h>
-
-#include <cerrno>
-
 namespace sallyport::net {
 
 using core::error_code;
@@ -87,11 +83,6 @@ task<result<progress>> plain_stream::close() {
   error_code ignored;  // the peer may be gone already, which is as good
   socket_.shutdown(core::tcp_socket::shutdown_send, ignored);
   co_return progress::done;
-}
-
-bool plain_stream::has_input() {
-  char one = 0;
-  return ::recv(socket_.native_handle(), &one, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EINTR);
 }
 
 void plain_stream::reset() noexcept {

@@ -103,9 +103,9 @@ class connection final : public net::receiver, public net::output_source, public
   std::unique_ptr<net::stream> stream_;
   tls::session* tls_ = nullptr;  // stream_, when it is TLS
   std::shared_ptr<const tls::peer_identity> identity_;
-  std::uint64_t judged_ = 0;        // the generation of the trust that the client was judged by
-  std::size_t policy_ = 0;          // of the listener's, by the server name that the client asked for
-  bool untrusted_ = false;          // by now
+  std::uint64_t judged_ = 0;          // the generation of the trust that the client was judged by
+  std::size_t policy_ = 0;            // of the listener's, by the server name that the client asked for
+  bool untrusted_ = false;            // by now
   core::clock::time_point out_at_{};  // then its open streams end
   std::unique_ptr<conversation> talk_;
   std::optional<net::output_pump> pump_;

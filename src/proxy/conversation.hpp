@@ -26,10 +26,10 @@ class conversation : public downstream {
   virtual std::size_t output_memory() const = 0;  // of its output, and of answers that wait though their requests are done with
   virtual void shed_unowned() {}                  // gives such answers up
 
-  virtual void users_changed() = 0;  // judges what is under way again
-  virtual void begin_drain() = 0;    // no new requests; what is under way goes on
+  virtual void users_changed() = 0;            // judges what is under way again
+  virtual void begin_drain() = 0;              // no new requests; what is under way goes on
   virtual void end_drain(broken_off why) = 0;  // what is under way is refused
-  virtual void end_exchanges() = 0;  // the client is gone
+  virtual void end_exchanges() = 0;            // the client is gone
   virtual void sweep(core::clock::time_point now) = 0;
 
   // Why the connection is to end when its output has left; empty: it goes on.

@@ -156,7 +156,7 @@ worker::worker(const shared_parts& parts) : impl_(std::make_unique<impl>(parts))
 worker::~worker() = default;
 
 core::outcome<core::asio::ip::tcp::endpoint> worker::listen(const listener_settings& on,
-                                                           std::shared_ptr<const tls::live<tls::context>> trust) {
+                                                            std::shared_ptr<const tls::live<tls::context>> trust) {
   auto& w = *impl_;
   const bool handshakes = trust != nullptr;
   auto opened = net::listener::open(w.io.get_executor(), on.address, w.parts.gatekeeper, handshakes, w.parts.log);

@@ -169,14 +169,16 @@ void page_maker::add_certificates(families& to) const {
   if (!of_.certificates_.empty())
     to.gauge("sallyport_certificate_expiry_seconds", "When a certificate, client CA or CRL that is in use ends, in seconds since 1970.");
   for (const auto& one : of_.certificates_)
-    to.value({{"listener", one.listener}, {"kind", one.kind}, {"file", one.file}, {"subject", one.subject}, {"sha256", one.sha256}}, one.expires);
+    to.value({{"listener", one.listener}, {"kind", one.kind}, {"file", one.file}, {"subject", one.subject}, {"sha256", one.sha256}},
+             one.expires);
   if (!of_.certificates_.empty())
     to.gauge("sallyport_certificates_generation", "How often the listener's certificates, CAs and CRLs have been loaded.");
   for (std::size_t at = 0; at < of_.generations_.size(); ++at)
     if (of_.generations_[at] != 0) to.value({{"listener", of_.named_.listeners[at]}}, of_.generations_[at]);
   to.counter("sallyport_certificate_reloads_total", "Times that changed files have taken the place of the old ones.");
   counter_of(counter::certificate_reloads);
-  to.counter("sallyport_certificate_reload_failures_total", "Times that changed files could not be used, so that the old ones are still served.");
+  to.counter("sallyport_certificate_reload_failures_total",
+             "Times that changed files could not be used, so that the old ones are still served.");
   counter_of(counter::certificate_reload_failures);
   to.counter("sallyport_certificates_no_longer_trusted_total",
              "Connections that were turned out because the client's certificate was not good any more.");

@@ -75,8 +75,9 @@ bool any(const std::vector<std::string>& names, const std::string& pattern, Matc
 
 bool matches(const peer_identity& who, const allow_rule& rule) {
   const auto same = [](std::string_view a, std::string_view b) { return a == b; };
-  return (rule.common_name.empty() || who.common_name == rule.common_name) && any(who.organizational_units, rule.organizational_unit, same) &&
-         any(who.dns_names, rule.dns, dns_matches) && any(who.uris, rule.uri, uri_matches) && any(who.emails, rule.email, email_matches) &&
+  return (rule.common_name.empty() || who.common_name == rule.common_name) &&
+         any(who.organizational_units, rule.organizational_unit, same) && any(who.dns_names, rule.dns, dns_matches) &&
+         any(who.uris, rule.uri, uri_matches) && any(who.emails, rule.email, email_matches) &&
          (rule.key.empty() || who.key_pin == rule.key);
 }
 

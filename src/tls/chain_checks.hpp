@@ -15,8 +15,8 @@ struct chain_fault {
   int depth;
 };
 
-// `chain`: as X509_verify_cert has built it, from the leaf to what the operator trusts. Only its first `shown` certificates, which the client
-// has sent, are judged: what the operator trusts is as he wants it (RFC 5280 6.1.1).
+// `chain`: as X509_verify_cert has built it, from the leaf to what the operator trusts. Only its first `shown` certificates, which the
+// client has sent, are judged: what the operator trusts is as he wants it (RFC 5280 6.1.1).
 std::optional<chain_fault> fault_of_chain(STACK_OF(X509) * chain, int shown, bool require_client_eku);
 
 }  // namespace sallyport::tls

@@ -22,7 +22,7 @@ core::outcome<std::vector<crl_ptr>> read_crls(const std::string& path);
 // Whether others than the owner may read the file.
 bool readable_by_others(const std::string& path);
 
-std::string date_of(const ASN1_TIME* when);         // 2026-11-26 10:30:39 UTC
+std::string date_of(const ASN1_TIME* when);      // 2026-11-26 10:30:39 UTC
 std::int64_t seconds_of(const ASN1_TIME* when);  // since 1970; what cannot be read is long over
 
 // Nothing, or a sentence: expired, not yet valid, or expiring within seven days.

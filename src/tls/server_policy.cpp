@@ -2,6 +2,7 @@
 
 #include "certificate.hpp"
 #include "pem.hpp"
+#include "policy.hpp"
 #include "session_hooks.hpp"
 #include "staple.hpp"
 
@@ -20,14 +21,6 @@ using core::fault;
 
 namespace {
 
-// Mozilla's "intermediate" list without its DHE suites: ECDHE and AEAD only. The client's order counts, as Mozilla advises.
-constexpr const char* tls12_ciphers =
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
-constexpr const char* tls13_ciphers = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
-constexpr const char* key_groups = "X25519:P-256:P-384";
-constexpr long certificate_list_max_bytes = 64 * 1024;
-constexpr int security_level = 2;  // 112 bits: no RSA below 2048, no SHA-1
 constexpr std::string_view session_id_context = "sallyport";
 
 fault wrong(std::string text) { return {boost::system::errc::make_error_code(boost::system::errc::invalid_argument), std::move(text)}; }
@@ -137,7 +130,8 @@ struct loading {
       warn(path + ": the certificate of " + subject_of(leaf) +
            " has no subjectAltName; Go, Java, Node and browsers refuse it, for they do not look at the CN any more");
     if (X509_check_purpose(leaf, X509_PURPOSE_SSL_SERVER, 0) != 1)
-      warn(path + ": the certificate of " + subject_of(leaf) + " is not for servers (its extendedKeyUsage lacks serverAuth); clients refuse it");
+      warn(path + ": the certificate of " + subject_of(leaf) +
+           " is not for servers (its extendedKeyUsage lacks serverAuth); clients refuse it");
     ERR_clear_error();
   }
 
@@ -206,14 +200,8 @@ struct loading {
 
   void set_protocol(SSL_CTX* ctx) {
     const int oldest = into.settings.versions == profile::modern ? TLS1_3_VERSION : TLS1_2_VERSION;
-    SSL_CTX_set_security_level(ctx, security_level);
-    const bool set = SSL_CTX_set_min_proto_version(ctx, oldest) == 1 && SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
-                     SSL_CTX_set_cipher_list(ctx, tls12_ciphers) == 1 && SSL_CTX_set_ciphersuites(ctx, tls13_ciphers) == 1 &&
-                     SSL_CTX_set1_groups_list(ctx, key_groups) == 1 && SSL_CTX_set_max_early_data(ctx, 0) == 1;
-    SALLYPORT_EXPECT(set);
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
-    SSL_CTX_set_max_cert_list(ctx, certificate_list_max_bytes);
+    set_policy_of_both_ends(ctx, oldest);
+    SALLYPORT_EXPECT(SSL_CTX_set_max_early_data(ctx, 0) == 1);
     if (!any_protocol) SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, nullptr);
     SSL_CTX_set_client_hello_cb(ctx, client_hello_seen, nullptr);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);

@@ -5,6 +5,7 @@
 
 #include "server_policy.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace sallyport::tls {
@@ -30,7 +31,7 @@ class category final : public boost::system::error_category {
   std::string message(int code) const override {
     switch (static_cast<errc>(code)) {
       case errc::handshake_failed: return "the TLS handshake failed";
-      case errc::not_tls: return "the client does not speak TLS";
+      case errc::not_tls: return "the peer does not speak TLS";
       case errc::broken: return "the peer broke the TLS protocol";
       case errc::truncated: return "the peer closed the connection without close_notify";
     }
@@ -46,15 +47,20 @@ core::error_code make_error_code(errc e) {
   return {static_cast<int>(e), instance};
 }
 
-session::session(core::tcp_socket socket, std::shared_ptr<const context> trust, net::workbench& bench)
-    : socket_(std::move(socket)), trust_(std::move(trust)), bench_(bench), ssl_(SSL_new(trust_->inside().policies.front()->contexts.front().get()), SSL_free) {
+session::session(core::tcp_socket socket, ssl_ctx_st* with, bool is_server, net::workbench& bench)
+    : socket_(std::move(socket)), is_server_(is_server), bench_(bench), ssl_(SSL_new(with), SSL_free) {
   SALLYPORT_EXPECT(ssl_ != nullptr);
   BIO* io = bio::made_for(*this);
   SSL_set_bio(ssl_.get(), io, io);
   SSL_set_app_data(ssl_.get(), this);
-  SSL_set_accept_state(ssl_.get());
   error_code ignored;
   socket_.non_blocking(true, ignored);
+}
+
+session::session(core::tcp_socket socket, std::shared_ptr<const context> trust, net::workbench& bench)
+    : session(std::move(socket), trust->inside().policies.front()->contexts.front().get(), true, bench) {
+  trust_ = std::move(trust);
+  SSL_set_accept_state(ssl_.get());
 }
 
 session::~session() = default;
@@ -119,7 +125,7 @@ task<result<progress>> session::receive(net::receiver& to) {
 
 result<progress> session::take_in(net::receiver& to) {
   if (inbound_.empty()) {
-    const auto got = pull(net::workbench::ciphertext_max_bytes);
+    const auto got = pull(std::min(receive_max_, net::workbench::ciphertext_max_bytes));
     if (!got) {
       dead_ = got.error();
       return dead_;
@@ -141,9 +147,9 @@ result<progress> session::decrypt(net::receiver& to) {
   const net::workbench::loan plain(bench_);
   std::size_t have = 0;
   verdict last;
-  while (!inbound_.empty() && have + record_max_bytes <= net::workbench::plaintext_max_bytes && last.why == SSL_ERROR_NONE) {
+  while (!inbound_.empty() && have + record_max_bytes <= receive_max_ && last.why == SSL_ERROR_NONE) {
     std::size_t size = 0;
-    last = ask([&](SSL* ssl) { return SSL_read_ex(ssl, plain.data() + have, net::workbench::plaintext_max_bytes - have, &size); });
+    last = ask([&](SSL* ssl) { return SSL_read_ex(ssl, plain.data() + have, receive_max_ - have, &size); });
     have += size;
   }
   if (last.why == SSL_ERROR_ZERO_RETURN) inbound_ = {};
@@ -154,14 +160,17 @@ result<progress> session::decrypt(net::receiver& to) {
   if (have != 0) to.received({plain.data(), have});
   if (dead_) return dead_;
   if (last.why == SSL_ERROR_ZERO_RETURN) return progress::ended;
-  if (last.why == SSL_ERROR_NONE || last.why == SSL_ERROR_WANT_READ) return have != 0 ? progress::done : progress::blocked;
-  return broken(last);
+  if (last.why != SSL_ERROR_NONE && last.why != SSL_ERROR_WANT_READ) return broken(last);
+  // Whole records without a byte for the caller (a ticket, a KeyUpdate) are worth telling: it may have taken them for an answer or an end.
+  return have != 0 || SSL_has_pending(ssl_.get()) == 0 ? progress::done : progress::blocked;
 }
+
+void session::limit_receive(std::size_t bytes) { receive_max_ = std::clamp(bytes, record_max_bytes, net::workbench::plaintext_max_bytes); }
 
 error_code session::broken(const verdict& why) {
   failure_ = {};
   failure_.openssl = words_of(why.code);
-  failure_.reason = flooded_ ? "too many KeyUpdate or renegotiation messages" : reason_of(why.code);
+  failure_.reason = flooded_ ? "too many KeyUpdate or renegotiation messages" : reason_of(why.code, peer());
   inbound_ = {};
   keep_inbound();
   dead_ = errc::broken;

@@ -16,9 +16,9 @@ namespace asio = core::asio;
 
 namespace {
 
-constexpr std::size_t hello_max_bytes = 128 * 1024;  // all that is read before the handshake is done
+constexpr std::size_t handshake_max_bytes = 128 * 1024;  // all that is read before the handshake is done
 constexpr std::size_t opening_max_bytes = 512;
-constexpr std::byte record_handshake{0x16};
+constexpr std::byte record_handshake{0x16}, record_alert{0x15};
 constexpr std::byte sslv2_length_bit{0x80};
 // RFC 8446 6: a fatal alert protocol_version, in a record of the version that every client understands.
 constexpr std::array protocol_version_alert{std::byte{0x15}, std::byte{3}, std::byte{1},   std::byte{0},
@@ -42,27 +42,44 @@ telemetry::handshake_result result_of(unsigned long code) {
   }
 }
 
+// OpenSSL 3.0 has no words for the one that is met most (RFC 8446 6.2).
+std::string alert_words(int number) {
+  return number == TLS13_AD_CERTIFICATE_REQUIRED ? "certificate required" : SSL_alert_desc_string_long(number);
+}
+
 }  // namespace
 
-std::string reason_of(unsigned long code) {
+std::string reason_of(unsigned long code, std::string_view peer) {
   if (ERR_GET_LIB(code) != ERR_LIB_SSL) return words_of(code);
   const int reason = ERR_GET_REASON(code);
   if (reason == SSL_R_NO_APPLICATION_PROTOCOL) return "no suitable application protocol";
-  if (reason >= SSL_AD_REASON_OFFSET)
-    return std::string("alert from the client: ") + SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET);
+  if (reason >= SSL_AD_REASON_OFFSET) return "alert from the " + std::string(peer) + ": " + alert_words(reason - SSL_AD_REASON_OFFSET);
   return words_of(code);
 }
 
 task<result<progress>> session::accept() {
+  SALLYPORT_EXPECT(is_server_);
+  return shake_hands();
+}
+
+task<result<progress>> session::connect() {
+  SALLYPORT_EXPECT(!is_server_);
+  return shake_hands();
+}
+
+task<result<progress>> session::shake_hands() {
   SALLYPORT_EXPECT(stage_ == stage::handshake);
-  for (std::size_t budget = hello_max_bytes;;) {
-    auto [ec] = co_await socket_.async_wait(core::tcp_socket::wait_read, core::await);
-    if (dead_) co_return dead_;
-    if (ec) co_return ec;
-    const auto got = first_bytes(budget);
-    if (!got) co_return got;
-    if (*got == progress::blocked) continue;
-    budget -= inbound_.size();
+  bool listens = is_server_;  // the client speaks first
+  for (std::size_t budget = handshake_max_bytes;; listens = true) {
+    if (listens) {
+      auto [ec] = co_await socket_.async_wait(core::tcp_socket::wait_read, core::await);
+      if (dead_) co_return dead_;
+      if (ec) co_return ec;
+      const auto got = first_bytes(budget);
+      if (!got) co_return got;
+      if (*got == progress::blocked) continue;
+      budget -= inbound_.size();
+    }
     const auto step = advance_handshake();
     if (!step) co_return step;
     if (outbox_.size() != 0) {
@@ -76,8 +93,8 @@ task<result<progress>> session::accept() {
 
 // Receives, and judges the very first byte before OpenSSL sees anything.
 result<progress> session::first_bytes(std::size_t budget) {
-  const bool first = budget == hello_max_bytes;
-  const auto got = pull(budget);
+  const bool first = budget == handshake_max_bytes;
+  const auto got = pull(std::min(budget, net::workbench::ciphertext_max_bytes));
   if (!got) {
     failure_.result = telemetry::handshake_result::closed;
     refuse(got.error().message());
@@ -85,9 +102,19 @@ result<progress> session::first_bytes(std::size_t budget) {
   }
   if (*got == progress::ended) {
     failure_.result = telemetry::handshake_result::closed;
-    return refuse("the client closed the connection during the handshake");
+    return refuse("the " + std::string(peer()) + " closed the connection during the handshake");
   }
   if (*got == progress::blocked || !first || inbound_[0] == record_handshake) return got;
+  if (!is_server_ && inbound_[0] == record_alert) return got;  // all that a server has to say, perhaps
+  return refuse_opening();
+}
+
+error_code session::refuse_opening() {
+  failure_.result = telemetry::handshake_result::not_tls;
+  if (!is_server_) {
+    refuse("the server does not speak TLS: its first bytes are no TLS record");
+    return errc::not_tls;
+  }
   if ((inbound_[0] & sslv2_length_bit) != std::byte{0}) {
     // RFC 8446 D.5 advises against taking an SSL 2 hello even where it offers a newer version.
     (void)outbox_.send(socket_, protocol_version_alert);
@@ -96,9 +123,8 @@ result<progress> session::first_bytes(std::size_t budget) {
   }
   const auto opening = inbound_.first(std::min(inbound_.size(), opening_max_bytes));
   opening_.assign(opening.begin(), opening.end());
-  failure_.result = telemetry::handshake_result::not_tls;
   refuse("the first bytes are no TLS record");
-  return error_code(errc::not_tls);
+  return errc::not_tls;
 }
 
 result<progress> session::advance_handshake() {
@@ -117,8 +143,11 @@ result<progress> session::advance_handshake() {
   }
   stage_ = stage::open;
   failure_ = {};
-  if (SSL_session_reused(ssl_.get()) == 1) client_ = resumed_client_;
-  resumed_client_.reset();
+  if (!is_server_)
+    know_server();
+  else if (SSL_session_reused(ssl_.get()) == 1)
+    who_ = resumed_;
+  resumed_.reset();
   // Live connections would keep the CAs and CRLs of each reload.
   policy_ = nullptr;
   trust_.reset();
@@ -133,7 +162,7 @@ error_code session::refuse(const verdict& why) {
   const int reason = ERR_GET_REASON(why.code);
   const bool no_version = reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_VERSION_TOO_LOW || reason == SSL_R_VERSION_TOO_HIGH;
   if (!failure_.version.empty() && !no_version) failure_.version = SSL_get_version(ssl_.get());
-  return refuse(failure_.reason.empty() ? reason_of(why.code) : failure_.reason);
+  return refuse(failure_.reason.empty() ? reason_of(why.code, peer()) : failure_.reason);
 }
 
 error_code session::refuse(std::string reason) {
@@ -164,7 +193,7 @@ bool session::judge_again(const context& by) {
   }
   auto found = now.trust->judge(leaf, SSL_get_peer_cert_chain(ssl_.get()));
   if (found.who) {
-    client_ = std::move(found.who);
+    who_ = std::move(found.who);
     return true;
   }
   note(found.result, std::move(found.reason), found.depth, std::move(found.subject), std::move(found.serial));

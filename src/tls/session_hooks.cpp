@@ -99,8 +99,8 @@ int client_chain_shown(X509_STORE_CTX* chain, void*) {
   auto& self = owner_of(static_cast<SSL*>(X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx())));
   auto found = self.policy_->trust->judge(X509_STORE_CTX_get0_cert(chain), X509_STORE_CTX_get0_untrusted(chain));
   X509_STORE_CTX_set_error(chain, found.error);
-  self.client_ = std::move(found.who);
-  if (self.client_) return 1;
+  self.who_ = std::move(found.who);
+  if (self.who_) return 1;
   self.note(found.result, std::move(found.reason), found.depth, std::move(found.subject), std::move(found.serial));
   return 0;
 }

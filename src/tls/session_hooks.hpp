@@ -19,8 +19,8 @@ void install_ticket_callbacks(SSL_CTX* ctx);
 
 session& owner_of(SSL* ssl);
 
-// The sentence for the log: an alert is the client's doing, everything else in OpenSSL's words.
-std::string reason_of(unsigned long code);
+// The sentence for the log: an alert is the peer's doing, everything else in OpenSSL's words.
+std::string reason_of(unsigned long code, std::string_view peer);
 
 // One OpenSSL call's outcome: SSL_get_error's answer, and the first error of the queue, which is the cause of those after it.
 struct session::verdict {
@@ -46,6 +46,7 @@ struct session::hooks {
   static int ticket_made(SSL* ssl, void*);
   static SSL_TICKET_RETURN ticket_opened(SSL* ssl, SSL_SESSION* held, const unsigned char* name, std::size_t size, SSL_TICKET_STATUS status,
                                          void*);
+  static int server_judged(int good, X509_STORE_CTX* chain);  // at the client's end
   static void message_seen(int written, int version, int type, const void* data, std::size_t size, SSL* ssl, void*);
 };
 

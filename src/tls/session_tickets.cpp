@@ -64,7 +64,7 @@ int session::hooks::ticket_made(SSL* ssl, void*) {
   auto* made = SSL_get_session(ssl);
   const std::int64_t now = std::time(nullptr);
   const bool resumed = SSL_session_reused(ssl) == 1;
-  const auto& who = resumed ? self.resumed_client_ : self.client_;
+  const auto& who = resumed ? self.resumed_ : self.who_;
   terms on{self.policy_->id, 0, resumed ? self.line_began_ : now, who ? who->good_until : std::numeric_limits<std::int64_t>::max()};
   on.until = std::min({now + ticket_life_seconds, on.began + line_life_seconds, on.client_until});
   SSL_SESSION_set_timeout(made, static_cast<long>(std::max<std::int64_t>(on.until - now, 1)));
@@ -86,11 +86,11 @@ SSL_TICKET_RETURN session::hooks::ticket_opened(SSL* ssl, SSL_SESSION* held, con
   const bool missing = same && certificate == nullptr && self.policy_->settings.clients == client_certificates::required;
   if (!same || missing || now >= on.until || now >= on.client_until || now < on.began) return SSL_TICKET_RETURN_IGNORE_RENEW;
   self.line_began_ = on.began;
-  self.resumed_client_.reset();
+  self.resumed_.reset();
   if (certificate != nullptr) {
     auto who = std::make_shared<peer_identity>(identity_of(certificate));
     who->good_until = on.client_until;
-    self.resumed_client_ = std::move(who);
+    self.resumed_ = std::move(who);
   }
   return status == SSL_TICKET_SUCCESS_RENEW ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_USE;
 }

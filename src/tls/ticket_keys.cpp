@@ -59,12 +59,14 @@ core::outcome<void> ticket_keys::read(const std::string& path) {
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     if (line.empty()) continue;
     std::array<unsigned char, line_octets> octets{};
-    const bool is_whole = line.size() == line_octets && line.ends_with('=') && !line.ends_with("==") && EVP_DecodeBlock(octets.data(), reinterpret_cast<const unsigned char*>(line.data()),
-                                                                        static_cast<int>(line.size())) >= static_cast<int>(key_octets);
+    const bool is_whole = line.size() == line_octets && line.ends_with('=') && !line.ends_with("==") &&
+                          EVP_DecodeBlock(octets.data(), reinterpret_cast<const unsigned char*>(line.data()),
+                                          static_cast<int>(line.size())) >= static_cast<int>(key_octets);
     if (is_whole) found.push_back(key_of(octets.data()));
     OPENSSL_cleanse(octets.data(), octets.size());
     if (!is_whole)
-      return wrong(path, "line " + std::to_string(found.size() + 1) + " is not the base64 of 80 octets; make one with `openssl rand 80 | base64 -w 0`");
+      return wrong(path, "line " + std::to_string(found.size() + 1) +
+                             " is not the base64 of 80 octets; make one with `openssl rand 80 | base64 -w 0`");
   }
   if (found.empty()) return wrong(path, "has no ticket key; make one with `openssl rand 80 | base64 -w 0`");
   if (found.size() > kept_max) return wrong(path, "has more than 3 ticket keys; the newest comes first, and two old ones are enough");

@@ -10,8 +10,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <ctime>
+#include <limits>
 
 namespace sallyport::tls {
 
@@ -23,26 +23,8 @@ constexpr std::int64_t crl_warning_seconds = 7 * 24 * 3600;
 
 using hash_ptr = std::unique_ptr<EVP_MD_CTX, freed_by<EVP_MD_CTX_free>>;
 
-core::fault wrong(std::string text) { return {boost::system::errc::make_error_code(boost::system::errc::invalid_argument), std::move(text)}; }
-
-telemetry::handshake_result result_of(int error) {
-  using enum telemetry::handshake_result;
-  switch (error) {
-    case X509_V_ERR_CERT_HAS_EXPIRED: return certificate_expired;
-    case X509_V_ERR_CERT_NOT_YET_VALID: return certificate_not_yet_valid;
-    case X509_V_ERR_CERT_REVOKED: return certificate_revoked;
-    case X509_V_ERR_UNABLE_TO_GET_CRL:
-    case X509_V_ERR_CRL_HAS_EXPIRED:
-    case X509_V_ERR_CRL_NOT_YET_VALID: return certificate_crl;
-    case X509_V_ERR_INVALID_PURPOSE: return certificate_purpose;
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_CERT_UNTRUSTED: return certificate_unknown_ca;
-    default: return certificate_other;
-  }
+core::fault wrong(std::string text) {
+  return {boost::system::errc::make_error_code(boost::system::errc::invalid_argument), std::move(text)};
 }
 
 // OpenSSL's strict findings that certificates of Milvus' documented recipe have: about a CA that the operator has configured, which he
@@ -78,7 +60,7 @@ struct observation {
     self.found.error = error;
     self.found.depth = X509_STORE_CTX_get_error_depth(chain);
     self.found.reason = X509_verify_cert_error_string(error);
-    self.found.result = result_of(error);
+    self.found.result = result_of_verification(error);
     if (const X509* refused = X509_STORE_CTX_get_current_cert(chain)) describe(refused, self.found);
     return 0;
   }
@@ -135,6 +117,26 @@ digest digest_of(X509* leaf, const STACK_OF(X509) * others) {
 
 }  // namespace
 
+telemetry::handshake_result result_of_verification(int error) {
+  using enum telemetry::handshake_result;
+  switch (error) {
+    case X509_V_ERR_CERT_HAS_EXPIRED: return certificate_expired;
+    case X509_V_ERR_CERT_NOT_YET_VALID: return certificate_not_yet_valid;
+    case X509_V_ERR_CERT_REVOKED: return certificate_revoked;
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_CRL_NOT_YET_VALID: return certificate_crl;
+    case X509_V_ERR_INVALID_PURPOSE: return certificate_purpose;
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_UNTRUSTED: return certificate_unknown_ca;
+    default: return certificate_other;
+  }
+}
+
 std::size_t digest_hash::operator()(const digest& of) const noexcept {
   std::size_t part = 0;
   std::memcpy(&part, of.data(), sizeof part);  // it is a hash already
@@ -182,7 +184,8 @@ void trust::add_crls(const std::string& path, std::vector<core::fault>& faults, 
     if (X509_STORE_add_crl(store_.get(), one.get()) != 1) faults.push_back(wrong(path + ": OpenSSL refuses a CRL: " + take_words()));
     const auto issuer = name_text(X509_CRL_get_issuer(one.get()));
     const auto* next = X509_CRL_get0_nextUpdate(one.get());
-    const auto until = next ? seconds_of(next) : std::numeric_limits<std::int64_t>::max();  // RFC 5280 5.1.2.5 demands one; some CAs give none
+    const auto until =
+        next ? seconds_of(next) : std::numeric_limits<std::int64_t>::max();  // RFC 5280 5.1.2.5 demands one; some CAs give none
     if (until - std::time(nullptr) < crl_warning_seconds)
       warnings.push_back(path + ": the CRL of " + issuer + (until < std::time(nullptr) ? " is stale since " : " will be stale on ") +
                          date_of(next) + "; its CA's next one has to be fetched before");
@@ -280,7 +283,8 @@ std::int64_t trust::good_until(STACK_OF(X509) * chain) const {
 std::int64_t trust::crl_until(const X509* of) const {
   std::optional<std::int64_t> until;
   for (const auto& one : crls_)
-    if (X509_NAME_cmp(X509_CRL_get_issuer(one.crl.get()), X509_get_issuer_name(of)) == 0) until = std::max(until.value_or(one.until), one.until);
+    if (X509_NAME_cmp(X509_CRL_get_issuer(one.crl.get()), X509_get_issuer_name(of)) == 0)
+      until = std::max(until.value_or(one.until), one.until);
   return until.value_or(std::numeric_limits<std::int64_t>::max());
 }
 

@@ -32,6 +32,9 @@ struct dated_file {
   bool is_crl;
 };
 
+// The word of the metrics for an X509_V_ERR_….
+telemetry::handshake_result result_of_verification(int error);
+
 class trust {
  public:
   static constexpr std::size_t remembered_max = 4096;

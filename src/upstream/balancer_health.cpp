@@ -59,7 +59,7 @@ void balancer::answered(endpoint_pool& which) {
   raise(which, "answered");
 }
 
-// ---- probes: a connect, and not a byte
+// ---- probes: a connect, with TLS its handshake, and not a byte more
 
 void balancer::probe_where_due(core::clock::time_point now) {
   if (!probes()) return;
@@ -77,10 +77,16 @@ void balancer::probe_where_due(core::clock::time_point now) {
 }
 
 core::task<void> balancer::probe(std::shared_ptr<endpoint_pool> which) {
-  auto attempt = dial(which->where().addresses);
+  dial_failure failure;
+  auto attempt = which->dial(failure);
   const auto made = co_await core::with_deadline(std::move(attempt), settings_.health.timeout);
   which->health.probing = false;
-  if (!stopped_ && !which->retired()) probed(*which, made.has_value());
+  if (stopped_ || which->retired()) co_return;
+  if (!made && failure.tls && which->health.up) {  // no request may ever tell why
+    failure.why = made.error();
+    which->log_unreachable(failure);
+  }
+  probed(*which, made.has_value());
 }
 
 void balancer::probed(endpoint_pool& which, bool accepted) {

@@ -24,8 +24,8 @@ void list(std::string& into, const std::string& label) {
   if (into.size() < listed_max_bytes) into.append(into.empty() ? "" : " ").append(label);
 }
 
-bool has(const std::vector<std::shared_ptr<endpoint_pool>>& all, const std::string& label) {
-  return std::any_of(all.begin(), all.end(), [&label](const auto& m) { return m->where().label == label; });
+bool has(const std::vector<std::shared_ptr<endpoint_pool>>& all, const target& wanted) {
+  return std::any_of(all.begin(), all.end(), [&wanted](const auto& m) { return m->where().is(wanted); });
 }
 
 }  // namespace
@@ -62,7 +62,7 @@ void balancer::learn(watched_name& of, const core::result<std::vector<tcp_addres
     const auto at = std::find_if(members_.begin(), members_.end(), [&label](const auto& m) { return m->where().label == label; });
     if (at == members_.end()) return;
     const auto unresolved = *at;
-    return unresolved->connect_failed(why);
+    return unresolved->connect_failed({why});
   }
   auto addresses = *found;
   std::sort(addresses.begin(), addresses.end());
@@ -76,19 +76,20 @@ void balancer::learn(watched_name& of, const core::result<std::vector<tcp_addres
 std::vector<target> balancer::targets() const {
   std::vector<target> all;
   const auto add = [&all](target one) {
-    const bool there = std::any_of(all.begin(), all.end(), [&one](const target& t) { return t.label == one.label; });
+    const bool there = std::any_of(all.begin(), all.end(), [&one](const target& t) { return t.is(one); });
     if (!there && all.size() < addresses_max) all.push_back(std::move(one));
   };
   auto name = names_.begin();
   for (const auto& e : where_) {
     auto known = net::known_addresses(e.host, e.port);
+    const auto certified = certificate_name(settings_, e.host);
     if (!known.empty()) {
-      add({shown(e.host, e.port), std::move(known)});
+      add({shown(e.host, e.port), std::move(known), certified});
       continue;
     }
     const auto& found = (*name++)->addresses;
-    if (found.empty()) add({shown(e.host, e.port), {}});
-    for (const auto& address : found) add({shown(address.address().to_string(), address.port()), {address}});
+    if (found.empty()) add({shown(e.host, e.port), {}, certified});
+    for (const auto& address : found) add({shown(address.address().to_string(), address.port()), {address}, certified});
   }
   return all;
 }
@@ -98,7 +99,7 @@ void balancer::reconcile(bool log) {
   std::string added, removed;
   pools next, leaving;
   for (auto& t : targets()) {
-    const auto at = std::find_if(members_.begin(), members_.end(), [&t](const auto& m) { return m->where().label == t.label; });
+    const auto at = std::find_if(members_.begin(), members_.end(), [&t](const auto& m) { return m->where().is(t); });
     if (at != members_.end()) {
       next.push_back(*at);
       continue;
@@ -110,7 +111,7 @@ void balancer::reconcile(bool log) {
     next.push_back(std::move(made));
   }
   for (const auto& m : members_)
-    if (!has(next, m->where().label)) leaving.push_back(m);
+    if (!has(next, m->where())) leaving.push_back(m);
   members_ = std::move(next);
   only_ = members_.size() == 1 ? members_.front().get() : nullptr;
   for (const auto& m : leaving) {

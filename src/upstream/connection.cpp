@@ -14,10 +14,10 @@ constexpr std::size_t pending_acknowledgements_max_bytes = 64 * 17;  // of PINGs
 
 }  // namespace
 
-connection::connection(pool& home, core::tcp_socket socket, std::uint64_t number)
+connection::connection(pool& home, std::unique_ptr<net::stream> stream, std::uint64_t number)
     : home_(home),
       number_(number),
-      stream_(std::make_unique<net::plain_stream>(std::move(socket), home.around_.bench)),
+      stream_(std::move(stream)),
       session_(home.limits_, home.around_.buffers, home.around_.scratch, *this, core::clock::now()),
       pump_(home.around_.turn, home.around_.tasks, *stream_, *this),
       born_(core::clock::now()),
@@ -41,6 +41,7 @@ core::task<void> connection::run() {
     else if (*got == core::progress::ended)
       why = core::asio::error::eof;
     if (why) break;
+    if (idle()) home_.dispatch();  // it may have been TLS' own, for which a request waits because of reads_first
   }
   lost(why);
   // What was queued as a farewell (a GOAWAY) goes out if the socket takes it at once.
@@ -192,9 +193,9 @@ void connection::lost(core::error_code why) {
   } else if (streams && !home_.stopped_) {
     home_.around_.log.warning(
         "backend_lost",
-        {{"backend", home_.settings_.name}, {"endpoint", home_.where().label}, {"reason", why.message()}, {"streams", streams}});
+        {{"backend", home_.settings_.name}, {"endpoint", home_.where().label}, {"reason", words_for(*stream_, why)}, {"streams", streams}});
   } else {
-    home_.around_.log.debug("backend_connection_closed", {{"backend", home_.settings_.name}, {"reason", why.message()}});
+    home_.around_.log.debug("backend_connection_closed", {{"backend", home_.settings_.name}, {"reason", words_for(*stream_, why)}});
   }
   // One that a backend ends in good order after some work, however soon, has not failed: nginx does so after a thousand requests.
   const bool orderly = retired_ || (useful_ && session_.retiring());

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <sallyport/net/output_pump.hpp>
-#include <sallyport/net/plain_stream.hpp>
+#include <sallyport/net/stream.hpp>
 
 #include "pool.hpp"
 
@@ -14,7 +14,7 @@ class connection final : public http2::client_events,
                          public net::output_source,
                          public std::enable_shared_from_this<connection> {
  public:
-  connection(pool& home, core::tcp_socket socket, std::uint64_t number);
+  connection(pool& home, std::unique_ptr<net::stream> stream, std::uint64_t number);
   ~connection();
 
   core::task<void> run();  // until the connection ends
@@ -57,7 +57,7 @@ class connection final : public http2::client_events,
 
   pool& home_;
   const std::uint64_t number_;
-  std::unique_ptr<net::plain_stream> stream_;
+  const std::unique_ptr<net::stream> stream_;
   http2::client_session session_;
   net::output_pump pump_;
   core::clock::time_point born_, retire_at_, last_received_, last_busy_, ping_sent_{};

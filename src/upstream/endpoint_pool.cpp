@@ -4,8 +4,13 @@
 
 namespace sallyport::upstream {
 
-endpoint_pool::endpoint_pool(balancer& home, target where)
-    : around_(home.around_), settings_(home.settings_), counted_(home.counted_), home_(home), where_(std::move(where)) {}
+endpoint_pool::endpoint_pool(balancer& home, target where, std::string_view protocol)
+    : around_(home.around_),
+      settings_(home.settings_),
+      counted_(home.counted_),
+      home_(home),
+      where_(std::move(where)),
+      protocol_(protocol) {}
 
 void endpoint_pool::take(balanced_request& who, std::string_view user) {
   who.home = this;
@@ -81,9 +86,12 @@ core::clock::time_point endpoint_pool::retirement(core::clock::time_point born) 
   return born + std::chrono::duration_cast<core::clock::duration>(settings_.max_connection_age * spread(jitter_));
 }
 
-void endpoint_pool::log_unreachable(core::error_code why) {
-  around_.log.warning("backend_unreachable",
-                      {{"backend", settings_.name}, {"endpoint", where_.label}, {"reason", why.message()}, {"waiting", line_.size()}});
+core::task<core::result<std::unique_ptr<net::stream>>> endpoint_pool::dial(dial_failure& failure) {
+  return upstream::dial(around_, settings_, {where_.addresses, where_.name, protocol_}, failure);
+}
+
+void endpoint_pool::log_unreachable(const dial_failure& why) {
+  upstream::log_unreachable(around_.log, settings_, where_.label, why, line_.size());
 }
 
 exchange* endpoint_pool::refused(failure why) {

@@ -16,8 +16,11 @@ class endpoint_pool;
 
 // Where a pool connects to: the addresses of one machine, tried in turn. None: a name that has not been resolved yet.
 struct target {
-  std::string label;  // as the log has it; one of its kind
+  std::string label;  // as the log has it
   std::vector<tcp_address> addresses;
+  std::string name = {};  // that its certificate must be for; empty: plaintext
+
+  bool is(const target& other) const { return label == other.label && name == other.name; }
 };
 
 // A request on its way to a backend, which may change the pool while nothing of it has been sent.
@@ -48,7 +51,7 @@ struct pool_figures {
 
 class endpoint_pool : public opener {
  public:
-  endpoint_pool(balancer& home, target where);
+  endpoint_pool(balancer& home, target where, std::string_view protocol);
   virtual ~endpoint_pool() = default;
   endpoint_pool(const endpoint_pool&) = delete;
   endpoint_pool& operator=(const endpoint_pool&) = delete;
@@ -56,15 +59,17 @@ class endpoint_pool : public opener {
   // Takes over a request of which nothing is on its way: from another pool's line, or to be sent again.
   virtual void adopt(balanced_request& who) = 0;
   virtual void sweep(core::clock::time_point now, pool_figures& add_to) = 0;
-  virtual void retire() = 0;                              // no new requests; connections close when they have finished what they carry
-  virtual void stop() = 0;                                // ends every connection; open exchanges have been cancelled before
-  virtual bool at_rest() const = 0;                       // nothing of it is left that could call it
-  virtual bool may_try() const = 0;                       // has a connection or makes one, or the pause is over
-  virtual balanced_request* take_waiting();               // out of the line, and out of this pool; nullptr: nobody waits
-  virtual void connect_failed(core::error_code why) = 0;  // or its name has no address
+  virtual void retire() = 0;                                 // no new requests; connections close when they have finished what they carry
+  virtual void stop() = 0;                                   // ends every connection; open exchanges have been cancelled before
+  virtual bool at_rest() const = 0;                          // nothing of it is left that could call it
+  virtual bool may_try() const = 0;                          // has a connection or makes one, or the pause is over
+  virtual balanced_request* take_waiting();                  // out of the line, and out of this pool; nullptr: nobody waits
+  virtual void connect_failed(const dial_failure& why) = 0;  // or its name has no address
 
   std::size_t outstanding() const { return outstanding_; }
   const target& where() const { return where_; }
+  core::task<core::result<std::unique_ptr<net::stream>>> dial(dial_failure& failure);
+  void log_unreachable(const dial_failure& why);
   bool retired() const { return retired_; }
   bool take_answered() { return std::exchange(answered_, false); }  // since the last call
   void trouble() { troubled_ = true; }                              // the balancer wants to hear of the next answer
@@ -88,7 +93,6 @@ class endpoint_pool : public opener {
   virtual void fail(balanced_request& who, failure why) = 0;  // who is in no line any more: told, and given back
 
   core::clock::time_point retirement(core::clock::time_point born);  // of a connection that is made now
-  void log_unreachable(core::error_code why);
   exchange* refused(failure why);
   void count(failure why);
   void failing(telemetry::ejection why);
@@ -112,6 +116,7 @@ class endpoint_pool : public opener {
 
   balancer& home_;
   const target where_;
+  const std::string_view protocol_;  // for ALPN
   std::minstd_rand jitter_{std::random_device{}()};
   std::size_t outstanding_ = 0;  // under way or in line
   std::uint32_t broken_in_a_row_ = 0;

@@ -5,9 +5,9 @@
 
 namespace sallyport::upstream {
 
-http1_connection::http1_connection(http1_pool& home, core::tcp_socket socket)
+http1_connection::http1_connection(http1_pool& home, std::unique_ptr<net::stream> stream)
     : home_(home),
-      stream_(std::make_unique<net::plain_stream>(std::move(socket), home.around_.bench)),
+      stream_(std::move(stream)),
       session_(home.limits_, home.around_.buffers, home.around_.scratch, *this, core::clock::now()),
       pump_(home.around_.turn, home.around_.tasks, *stream_, *this),
       wanted_(home.around_.executor),
@@ -31,6 +31,7 @@ core::task<void> http1_connection::run() {
       why = got.error();
     else if (*got == core::progress::ended)
       why = core::asio::error::eof;
+    if (!why && !request_) home_.dispatch();  // it may have been TLS' own, for which a request waits because of reads_first
     if (!why) continue;
     // The end of the connection is the end of an answer that said so, and a fault of any other.
     if (why == core::asio::error::eof) {
@@ -54,8 +55,6 @@ void http1_connection::received(core::bytes in) {
   if (session_.has_output()) pump_.mark();
   look_at_end();
 }
-
-bool http1_connection::takes_requests() { return !ended_ && !retired_ && !request_ && session_.reusable() && !stream_->has_input(); }
 
 bool http1_connection::carry(http1_exchange& request, const std::vector<http2::field>& fields, bool end) {
   if (!session_.open(fields, end)) return false;
@@ -167,7 +166,8 @@ void http1_connection::lost(core::error_code why) {
                                                          {"streams", request_ ? 1 : 0}});
   else if (request_ && !home_.stopped_)
     home_.around_.log.warning(
-        "backend_lost", {{"backend", home_.settings_.name}, {"endpoint", home_.where().label}, {"reason", why.message()}, {"streams", 1}});
+        "backend_lost",
+        {{"backend", home_.settings_.name}, {"endpoint", home_.where().label}, {"reason", words_for(*stream_, why)}, {"streams", 1}});
   if (request_) home_.fail(*std::exchange(request_, nullptr), failure::broken);
   home_.lost(*this);
 }

@@ -6,7 +6,7 @@
 
 #include <sallyport/http1/session.hpp>
 #include <sallyport/net/output_pump.hpp>
-#include <sallyport/net/plain_stream.hpp>
+#include <sallyport/net/stream.hpp>
 
 namespace sallyport::upstream {
 
@@ -27,7 +27,7 @@ class http1_connection final : public http1::client_events,
                                public net::output_source,
                                public std::enable_shared_from_this<http1_connection> {
  public:
-  http1_connection(http1_pool& home, core::tcp_socket socket);
+  http1_connection(http1_pool& home, std::unique_ptr<net::stream> stream);
   ~http1_connection();
 
   core::task<void> run();  // until the connection ends
@@ -35,7 +35,8 @@ class http1_connection final : public http1::client_events,
   void abort() noexcept;
   void retire();  // takes no new request, and closes when it has finished the one it has
 
-  bool takes_requests();  // idle, and the backend has not ended it
+  bool takes_requests() { return is_free() && !stream_->has_input(); }
+  bool reads_first() { return is_free() && stream_->has_input(); }  // what has come decides whether it takes requests; it dispatches then
   bool busy() const { return request_ != nullptr; }
   // False: the request cannot be said in HTTP/1.1, and nothing was written.
   bool carry(http1_exchange& request, const std::vector<http2::field>& fields, bool end);
@@ -55,6 +56,7 @@ class http1_connection final : public http1::client_events,
   void output_drained() override;
   void output_failed(core::error_code why) override;
 
+  bool is_free() const { return !ended_ && !retired_ && !request_ && session_.reusable(); }
   responder& release();
   void look_at_end();
   void cut() noexcept;
@@ -62,7 +64,7 @@ class http1_connection final : public http1::client_events,
   void lost(core::error_code why);
 
   http1_pool& home_;
-  std::unique_ptr<net::plain_stream> stream_;
+  const std::unique_ptr<net::stream> stream_;
   http1::client_session session_;
   net::output_pump pump_;
   core::timer wanted_;

@@ -9,7 +9,7 @@
 namespace sallyport::upstream {
 
 http1_pool::http1_pool(balancer& home, target where, const http1::limits& within, std::shared_ptr<http1_store> store)
-    : endpoint_pool(home, std::move(where)), store_(std::move(store)), limits_(within) {}
+    : endpoint_pool(home, std::move(where), "http/1.1"), store_(std::move(store)), limits_(within) {}
 
 http1_pool::~http1_pool() = default;
 
@@ -78,19 +78,23 @@ void http1_pool::dispatch() {
 void http1_pool::connect_if_wanted() {
   if (line_.empty() || stopped_ || retired_ || !pause.over()) return;
   if (where().addresses.empty()) return need_addresses();
-  while (connecting_ < line_.size() && connections_.size() + connecting_ < settings_.http1_connections) {
+  const auto reading = std::count_if(connections_.begin(), connections_.end(), [](const auto& c) { return c->reads_first(); });
+  while (connecting_ + static_cast<std::size_t>(reading) < line_.size() &&
+         connections_.size() + connecting_ < settings_.http1_connections) {
     ++connecting_;
     around_.tasks.spawn(connect());
   }
 }
 
 core::task<void> http1_pool::connect() {
-  auto attempt = dial(where().addresses);
+  dial_failure failure;
+  auto attempt = dial(failure);
   auto made = co_await core::with_deadline(std::move(attempt), settings_.connect);
   --connecting_;
   if (stopped_ || retired_) co_return;
   if (!made) {
-    connect_failed(made.error());
+    failure.why = made.error();
+    connect_failed(failure);
     co_return;
   }
   counted_.count(telemetry::connect_result::ok);
@@ -102,7 +106,7 @@ core::task<void> http1_pool::connect() {
   dispatch();
 }
 
-void http1_pool::connect_failed(core::error_code why) {
+void http1_pool::connect_failed(const dial_failure& why) {
   counted_.count(result_of(why));
   log_unreachable(why);
   failing(telemetry::ejection::connect_failed);  // who waits may be with another endpoint after this

@@ -23,7 +23,7 @@ class http1_pool final : public endpoint_pool {
   void stop() override;
   bool at_rest() const override { return outstanding() == 0 && connections_.empty() && connecting_ == 0 && alive_ == 0; }
   bool may_try() const override { return !connections_.empty() || connecting_ > 0 || pause.over(); }
-  void connect_failed(core::error_code why) override;
+  void connect_failed(const dial_failure& why) override;
 
  private:
   friend class http1_connection;

@@ -11,7 +11,7 @@
 namespace sallyport::upstream {
 
 pool::pool(balancer& home, target where, std::shared_ptr<shared_exchanges> store)
-    : endpoint_pool(home, std::move(where)), store_(std::move(store)) {
+    : endpoint_pool(home, std::move(where), "h2"), store_(std::move(store)) {
   limits_.streams = settings_.streams_a_connection;
 }
 
@@ -108,13 +108,15 @@ core::task<void> pool::connect() {
     connecting_ = false;
     co_return;
   }
-  auto attempt = dial(where().addresses);
+  dial_failure failure;
+  auto attempt = dial(failure);
   const auto limit = core::defended("O06b") ? settings_.connect : std::chrono::hours(1);
   auto made = co_await core::with_deadline(std::move(attempt), limit);
   connecting_ = false;
   if (stopped_ || retired_) co_return;
   if (!made) {
-    connect_failed(made.error());
+    failure.why = made.error();
+    connect_failed(failure);
     co_return;
   }
   counted_.count(telemetry::connect_result::ok);
@@ -127,7 +129,7 @@ core::task<void> pool::connect() {
   dispatch();
 }
 
-void pool::connect_failed(core::error_code why) {
+void pool::connect_failed(const dial_failure& why) {
   counted_.count(result_of(why));
   log_unreachable(why);
   failing(telemetry::ejection::connect_failed);  // who waits may be with another endpoint after this

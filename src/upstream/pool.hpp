@@ -27,7 +27,7 @@ class pool final : public endpoint_pool {
   bool at_rest() const override { return outstanding() == 0 && connections_.empty() && !connecting_ && alive_ == 0; }
   bool may_try() const override { return !connections_.empty() || connecting_ || pause.over(); }
   balanced_request* take_waiting() override;
-  void connect_failed(core::error_code why) override;
+  void connect_failed(const dial_failure& why) override;
 
  private:
   friend class connection;

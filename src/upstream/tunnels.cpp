@@ -7,7 +7,7 @@
 
 namespace sallyport::upstream {
 
-tunnels::connection::connection(tunnels& home, core::tcp_socket socket) : home_(home), stream_(std::move(socket), home.around_.bench) {
+tunnels::connection::connection(tunnels& home, std::unique_ptr<net::stream> stream) : home_(home), stream_(std::move(stream)) {
   home_.counted_.connections.raise();
   home_.counted_.tunnels.raise();
 }
@@ -30,7 +30,7 @@ tunnels::~tunnels() = default;
 
 void tunnels::count(failure why) { counted_.count(label_of(why)); }
 
-core::task<core::result<core::tcp_socket>> tunnels::dial_one(endpoint to) {
+core::task<core::result<std::unique_ptr<net::stream>>> tunnels::dial_one(endpoint to, dial_failure& failure) {
   auto addresses = net::known_addresses(to.host, to.port);
   if (addresses.empty()) {
     auto asking = names_.resolve(to);
@@ -38,7 +38,8 @@ core::task<core::result<core::tcp_socket>> tunnels::dial_one(endpoint to) {
     if (!found) co_return found.error();
     addresses = std::move(*found);
   }
-  auto attempt = dial(std::move(addresses));
+  destination there{std::move(addresses), certificate_name(settings_, to.host), {}};
+  auto attempt = dial(around_, settings_, std::move(there), failure);
   co_return co_await std::move(attempt);
 }
 
@@ -54,26 +55,23 @@ core::task<tunnels::opened> tunnels::open(auth::permit, std::optional<endpoint> 
   const auto first = next_++;
   for (std::size_t i = 0; i < (named ? 1 : all.size()); ++i) {
     const auto to = named ? *named : all[(first + i) % all.size()];
-    auto attempt = dial_one(to);
+    dial_failure failure;
+    auto attempt = dial_one(to, failure);
     auto made = co_await core::with_deadline(std::move(attempt), settings_.connect);
-    counted_.count(result_of(made ? core::error_code() : made.error()));
+    if (!made) failure.why = made.error();
+    counted_.count(result_of(failure));
     if (made) {
       pause_->succeeded();
       answer.made = std::make_unique<connection>(*this, std::move(*made));
       co_return answer;
     }
-    log_unreachable(to, made.error());
+    log_unreachable(around_.log, settings_, to.host + ":" + std::to_string(to.port), failure, 0);
   }
   --open_;
   // That one of several is away does not stop tunnels to the others.
   if (!named || all.size() == 1) pause_->failed();
   count(failure::unreachable);
   co_return answer;
-}
-
-void tunnels::log_unreachable(const endpoint& to, core::error_code why) {
-  around_.log.warning("backend_unreachable",
-                      {{"backend", settings_.name}, {"endpoint", to.host + ":" + std::to_string(to.port)}, {"reason", why.message()}});
 }
 
 }  // namespace sallyport::upstream

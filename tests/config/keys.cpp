@@ -122,13 +122,18 @@ BOOST_AUTO_TEST_CASE(what_a_later_version_brings_is_told_from_what_is_unknown) {
        "F/c.yaml:5:91: error: 'backends[].credentials' with a service credential is not in this version (use strip or forward)\n"},
   };
   for (const row& r : listeners) check(r);
-  const std::string tls = "  tls:\n    certificates: [{cert: c, key: k}]\n";
-  check({before + "127.0.0.1:1\n" + tls + "    crl: x.pem\n    allow: [{dns: a}]\n" + backend,
-         "F/c.yaml:7:5: error: 'listeners[].tls.crl' is not in this version (leave it out; until then a revoked certificate needs a new "
-         "client CA)\n"
-         "F/c.yaml:8:5: error: 'listeners[].tls.allow' is not in this version (leave it out; until then every certificate of the client CA "
-         "may "
-         "connect)\n"});
+}
+
+BOOST_AUTO_TEST_CASE(what_no_client_certificate_is_asked_for_has_no_effect) {
+  const std::string backend = "backends: [{name: b, endpoints: ['127.0.0.1:19540']}]\n";
+  const std::string before = "listeners:\n- name: a\n  backend: b\n  address: 127.0.0.1:1\n  tls:\n    certificates: [{cert: c, key: k}]\n";
+  check({before + "    crl: x.pem\n    allow: [{dns: a}]\n" + backend,
+         "F/c.yaml:7:10: warning: 'listeners[].tls.crl' has no effect: no client certificate is asked for (set client_certificates: "
+         "required, or "
+         "remove it)\n"
+         "F/c.yaml:8:12: warning: 'listeners[].tls.allow' has no effect: no client certificate is asked for (set client_certificates: "
+         "required, or "
+         "remove it)\n"});
 }
 
 BOOST_AUTO_TEST_CASE(a_backend_has_64_addresses_at_most_and_each_once) {
@@ -239,7 +244,7 @@ BOOST_AUTO_TEST_CASE(a_list_where_a_map_belongs_hides_nothing) {
          "tokens, "
          "certificate_user, health, backend)\n"
          "F/c.yaml:2:12: error: an item of 'backends' must be a map, not a list (keys of an item: name, endpoints, rest, rest_endpoints, "
-         "resolve, max_connection_age, health, credentials, tunnels)\n"});
+         "resolve, max_connection_age, health, credentials, tls, tunnels)\n"});
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_is_not_there_is_a_fault_and_a_folder_too) {

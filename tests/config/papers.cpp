@@ -61,6 +61,7 @@ BOOST_AUTO_TEST_CASE(every_ready_example_loads_without_a_word) {
       {"tls-mode-1.yaml", false, tls::client_certificates::none},
       {"tls-mode-2.yaml", false, tls::client_certificates::required},
       {"tunnel.yaml", false, tls::client_certificates::required},
+      {"backend-tls.yaml", false, tls::client_certificates::none},
       {"milvus.yaml", true, tls::client_certificates::required},
       {"helm-values.yaml", true, tls::client_certificates::none},
       {"milvus-operator.yaml", true, std::nullopt},

@@ -45,9 +45,13 @@ BOOST_AUTO_TEST_CASE(each_is_refused_and_only_its_own_key_permits_it) {
        "the "
        "loopback (add tls, listen on 127.0.0.1, or spell out unsafe_plaintext_listener: true)\n"},
       {listener("127.0.0.1", "") + backend("10.1.2.3", "forward"), "unsafe_plaintext_backend",
-       "F/c.yaml:8:16: error: backend 'b' would be sent passwords in plaintext over the network (credentials: forward) (strip the "
-       "credentials, use "
+       "F/c.yaml:8:16: error: backend 'b' would be sent passwords in plaintext over the network (credentials: forward) (add tls, "
+       "strip the credentials, use "
        "a backend on this machine, or spell out unsafe_plaintext_backend: true)\n"},
+      {listener("127.0.0.1", "") + backend("127.0.0.1", "strip\n  tls: {verify: false}"), "unsafe_insecure_upstream",
+       "F/c.yaml:9:17: error: whoever answers in the place of backend 'b' would be taken for it, and get all that is sent there "
+       "(tls.verify: "
+       "false) (name the CA of its certificate with tls.ca, or spell out unsafe_insecure_upstream: true)\n"},
   };
   for (const auto& row : table) {
     BOOST_TEST(told_about(row.text) == row.told, row.text << "told " << told_about(row.text));
@@ -67,6 +71,7 @@ BOOST_AUTO_TEST_CASE(what_stays_on_this_machine_needs_no_key) {
   BOOST_TEST(told_about(listener("0.0.0.0", tls_block) + harmless) == "");
   BOOST_TEST(told_about(listener("127.0.0.1", "") + backend("127.0.0.1", "forward")) == "");
   BOOST_TEST(told_about(listener("127.0.0.1", "") + backend("10.1.2.3", "strip")) == "");
+  BOOST_TEST(told_about(listener("127.0.0.1", "") + backend("10.1.2.3", "forward\n  tls: {}")) == "");
 }
 
 BOOST_AUTO_TEST_CASE(the_flag_that_opens_a_listener_to_the_network_is_judged_like_a_file) {
@@ -123,6 +128,12 @@ BOOST_AUTO_TEST_CASE(every_key_that_is_set_is_told_with_what_it_opens) {
   BOOST_TEST(more[1] == "unsafe_plaintext_backend is set: passwords cross the network to the backend in plaintext: backend b");
   BOOST_TEST(more[2] ==
              "unsafe_default_root is set: root may keep Milvus' default password where strangers can try it: listener a on 0.0.0.0:19530");
+  const settings anybody =
+      loaded_from(listener("127.0.0.1", "") + backend("10.0.0.1", "strip\n  tls: {verify: false}") + "unsafe_insecure_upstream: true\n");
+  BOOST_TEST(
+      unsafe_in_force(anybody) ==
+          std::vector<std::string>{"unsafe_insecure_upstream is set: whoever answers in its place is taken for the backend: backend b"},
+      boost::test_tools::per_element());
   BOOST_TEST(unsafe_in_force(loaded_from(good)).empty());
 }
 

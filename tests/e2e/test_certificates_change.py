@@ -172,7 +172,7 @@ def test_sighup_and_ctl_reload_at_once_and_a_touch_changes_nothing(sallyport, ce
     assert program.wait_event("reloaded", since=mark)["unchanged"] == "1"
     live[0].touch()
     code, out, _ = command("ctl", "reload", "-c", program.file)
-    assert (code, out) == (0, "listeners with new certificates: 0, unchanged: 1\n")
+    assert (code, out) == (0, "with new certificates: 0, unchanged: 1\n")
     code, out, _ = command("ctl", "status", "-c", program.file)
     assert f"server {live[0]}: " in out
     assert program.events("certificates_reloaded") == []

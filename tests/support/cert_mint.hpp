@@ -32,14 +32,15 @@ enum class key_kind { p256, rsa2048, rsa1024 };
 
 struct recipe {
   std::string common_name = "localhost";
-  std::vector<std::string> dns = {}, uris = {}, emails = {};
+  std::vector<std::string> dns = {}, uris = {}, emails = {}, addresses = {};
   std::string unit = {};  // OU
   usage purpose = usage::both;
   std::chrono::seconds since = -std::chrono::hours(1);  // from now
   std::chrono::seconds until = std::chrono::hours(24 * 365);
   key_kind key = key_kind::p256;
   bool authority = false;
-  long serial = 0;  // 0: the next one
+  bool strict = true;  // false: an authority as Milvus' recipe may make one, basicConstraints not critical and no keyUsage
+  long serial = 0;     // 0: the next one
 };
 
 // Copies share the handles.
@@ -155,9 +156,10 @@ class cert_mint {
   }
 
   static void add_extensions(X509* made, X509* issuer, const recipe& what) {
-    extend(made, issuer, NID_basic_constraints, what.authority ? "critical,CA:TRUE" : "CA:FALSE");
-    extend(made, issuer, NID_key_usage,
-           what.authority ? "critical,keyCertSign,cRLSign" : "nonRepudiation,digitalSignature,keyEncipherment");
+    extend(made, issuer, NID_basic_constraints, !what.authority ? "CA:FALSE" : what.strict ? "critical,CA:TRUE" : "CA:TRUE");
+    if (what.strict)
+      extend(made, issuer, NID_key_usage,
+             what.authority ? "critical,keyCertSign,cRLSign" : "nonRepudiation,digitalSignature,keyEncipherment");
     // Whoever judges strictly wants to know the keys (RFC 5280 4.2.1.1, 4.2.1.2).
     extend(made, issuer, NID_subject_key_identifier, "hash");
     extend(made, issuer, NID_authority_key_identifier, "keyid:always");
@@ -169,6 +171,7 @@ class cert_mint {
     for (const auto& dns : what.dns) names += (names.empty() ? "DNS:" : ",DNS:") + dns;
     for (const auto& uri : what.uris) names += (names.empty() ? "URI:" : ",URI:") + uri;
     for (const auto& email : what.emails) names += (names.empty() ? "email:" : ",email:") + email;
+    for (const auto& address : what.addresses) names += (names.empty() ? "IP:" : ",IP:") + address;
     if (!names.empty()) extend(made, issuer, NID_subject_alt_name, names);
   }
 

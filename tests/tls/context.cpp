@@ -119,6 +119,7 @@ BOOST_FIXTURE_TEST_CASE(what_clients_will_say_to_a_certificate_is_a_warning, mat
   };
   BOOST_TEST(has(only(load({.certificates = {{bare.cert, bare.key}}})), "has no subjectAltName"));
   BOOST_TEST(has(only(load({.certificates = {{clients.cert, clients.key}}})), "is not for servers"));
-  BOOST_TEST(has(only(load({.certificates = {{mint.bundle({leaf, ca, intermediate}), leaf.key}}})), "certificate 2 (CN=test CA,O=milvus) did not issue"));
+  BOOST_TEST(has(only(load({.certificates = {{mint.bundle({leaf, ca, intermediate}), leaf.key}}})),
+                 "certificate 2 (CN=test CA,O=milvus) did not issue"));
   BOOST_TEST(load({.certificates = {{mint.bundle({leaf, intermediate, ca}), leaf.key}}})->warnings().empty());
 }

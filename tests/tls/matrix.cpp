@@ -58,16 +58,17 @@ struct fifteen : material {
 
   // What the listener asks for, and what it asked for before: nothing.
   std::shared_ptr<const context> strict() {
-    return *context::load({policy_settings{.certificates = {{server.cert, server.key}},
-                                           .clients = client_certificates::required,
-                                           .client_ca = ca.cert,
-                                           .crls = {crls}}},
-                          keys);
+    return *context::load(
+        {policy_settings{
+            .certificates = {{server.cert, server.key}}, .clients = client_certificates::required, .client_ca = ca.cert, .crls = {crls}}},
+        keys);
   }
   std::shared_ptr<const context> open() { return *context::load({policy_settings{.certificates = {{server.cert, server.key}}}}, keys); }
 
  private:
-  minted client(const std::string& name, const minted& issuer) { return mint.issue({.common_name = name, .purpose = usage::client}, issuer); }
+  minted client(const std::string& name, const minted& issuer) {
+    return mint.issue({.common_name = name, .purpose = usage::client}, issuer);
+  }
   std::vector<minted> chain_of(int length) {
     std::vector<minted> made{mint.authority("link 0", ca)};
     while (static_cast<int>(made.size()) < length) made.push_back(mint.authority("link " + std::to_string(made.size()), made.back()));

@@ -29,7 +29,8 @@ struct names : material {
   minted a_rsa = mint.issue({.common_name = "a rsa", .dns = {"a.example", "localhost"}, .key = support::key_kind::rsa2048}, ca);
   minted any = mint.issue({.common_name = "any", .dns = {"*.example"}}, ca);
   minted by_cn = mint.issue({.common_name = "cn.recipe"}, ca);
-  policy_settings all{.certificates = {{server.cert, server.key}, {a.cert, a.key}, {a_rsa.cert, a_rsa.key}, {any.cert, any.key}, {by_cn.cert, by_cn.key}}};
+  policy_settings all{
+      .certificates = {{server.cert, server.key}, {a.cert, a.key}, {a_rsa.cert, a_rsa.key}, {any.cert, any.key}, {by_cn.cert, by_cn.key}}};
 };
 
 bool same(const X509* shown, const minted& expected) { return shown != nullptr && X509_cmp(shown, expected.certificate.get()) == 0; }
@@ -64,10 +65,8 @@ BOOST_FIXTURE_TEST_CASE(an_unknown_name_gets_the_default_or_is_refused, names) {
 
 BOOST_FIXTURE_TEST_CASE(a_name_may_have_a_policy_of_its_own, names) {
   auto settings = server_settings{all};
-  policy_settings guarded{.certificates = {{any.cert, any.key}},
-                          .versions = profile::modern,
-                          .clients = client_certificates::required,
-                          .client_ca = ca.cert};
+  policy_settings guarded{
+      .certificates = {{any.cert, any.key}}, .versions = profile::modern, .clients = client_certificates::required, .client_ca = ca.cert};
   settings.by_name.push_back({{"admin.example", "*.guarded.example"}, guarded});
   const auto by = load(settings);
   const auto good = mint.issue({.common_name = "good", .purpose = support::usage::client}, ca);

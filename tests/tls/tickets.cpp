@@ -83,7 +83,8 @@ BOOST_FIXTURE_TEST_CASE(a_ticket_from_where_nobody_asked_for_a_certificate_opens
     const auto open = session_from(made(policy(client_certificates::none)), {.newest = newest});
     BOOST_TEST(use(made(policy(client_certificates::required)), {.newest = newest}, open).reason == "peer did not return a certificate");
     const auto anonymous = session_from(made(policy(client_certificates::optional)), {.newest = newest});
-    BOOST_TEST(use(made(policy(client_certificates::required)), {.newest = newest}, anonymous).reason == "peer did not return a certificate");
+    BOOST_TEST(use(made(policy(client_certificates::required)), {.newest = newest}, anonymous).reason ==
+               "peer did not return a certificate");
   }
 }
 

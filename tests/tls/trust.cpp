@@ -76,7 +76,8 @@ BOOST_FIXTURE_TEST_CASE(a_stale_crl_turns_away_unless_the_operator_says_otherwis
 }
 
 BOOST_FIXTURE_TEST_CASE(a_crl_that_is_damaged_or_none_is_a_fault, revoking) {
-  for (const auto& file : {mint.write("cut.pem", "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n"), ca.cert, mint.path("missing.pem")})
+  for (const auto& file :
+       {mint.write("cut.pem", "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n"), ca.cert, mint.path("missing.pem")})
     BOOST_TEST(context::load({policy({file})}).has_error());
 }
 

@@ -25,6 +25,8 @@ class outbox {
 
 // The connection is dead in both directions, though nobody has read or written since.
 bool is_gone(core::tcp_socket& socket);
+// Bytes, or the end of the peer's direction.
+bool has_input(core::tcp_socket& socket);
 
 // One system call that does not wait. 0: the peer closed its direction; would_block: nothing is there.
 core::result<std::size_t> receive_some(core::tcp_socket& socket, std::span<std::byte> into);

@@ -15,13 +15,12 @@ class plain_stream final : public stream {
   core::result<core::progress> write(core::bytes data) override;
   core::task<core::result<core::progress>> drained() override;
   core::task<core::result<core::progress>> close() override;
-  // Bytes or the end of the peer's direction wait in the socket: whoever writes first may write to a connection that is closed already.
-  bool has_input();
-  void limit_receive(std::size_t bytes) { receive_max_ = bytes; }  // of one receive: for whoever has to keep what it is given
   void abort() noexcept override;
   void reset() noexcept override;
   std::size_t unsent() const override { return outbox_.size(); }
   bool is_gone() override { return net::is_gone(socket_); }
+  bool has_input() override { return net::has_input(socket_); }
+  void limit_receive(std::size_t bytes) override { receive_max_ = bytes; }
 
  private:
   core::result<core::progress> take_in(receiver& to);

@@ -10,6 +10,7 @@
 #include <sallyport/core/result.hpp>
 
 #include <string>
+#include <string_view>
 
 namespace sallyport::net {
 
@@ -51,6 +52,13 @@ class stream {
   virtual std::size_t unsent() const = 0;
   // The peer is there no more, in neither direction (a reset, keepalive without an answer): for whoever neither reads nor writes.
   virtual bool is_gone() = 0;
+
+  // Bytes, or the end of the peer's direction, wait to be received: whoever writes first may write to a connection that is closed already.
+  virtual bool has_input() { return false; }
+  // Of one receive, for whoever has to keep what it is given.
+  virtual void limit_receive(std::size_t) {}
+  // After an error: why, where there are more words than the code's.
+  virtual std::string_view reason() const { return {}; }
 };
 
 // host:port of a peer, for logs and for the limits per source.

@@ -39,8 +39,7 @@ class worker {
   // Before run. The settings outlive the worker. Tells the address that was bound (port 0: chosen by the system), or what stands against
   // it.
   // `trust` is looked at anew for each connection, and for each request of a client that has shown a certificate. nullptr: plaintext.
-  core::outcome<boost::asio::ip::tcp::endpoint> listen(const listener_settings& on,
-                                                       std::shared_ptr<const tls::live<tls::context>> trust);
+  core::outcome<boost::asio::ip::tcp::endpoint> listen(const listener_settings& on, std::shared_ptr<const tls::live<tls::context>> trust);
 
   void run();            // serves on the calling thread, until drained
   void drain();          // no new connections; open streams go on for limits.drain, then it ends

@@ -31,10 +31,10 @@ enum class handshake_result {
   certificate_not_yet_valid,
   certificate_unknown_ca,  // of no CA that is trusted, self-signed, or without its chain
   certificate_revoked,
-  certificate_crl,      // its issuer's CRL is missing or stale
-  certificate_purpose,  // not for clients
+  certificate_crl,          // its issuer's CRL is missing or stale
+  certificate_purpose,      // not for clients
   certificate_not_allowed,  // good, but no allow rule matches
-  certificate_other,    // every other fault of a certificate
+  certificate_other,        // every other fault of a certificate
   protocol_version,
   no_shared_cipher,
   unknown_server_name,      // and the listener serves no default
@@ -187,12 +187,14 @@ enum class connect_result {
   timed_out,    // the connect's deadline, or the kernel's
   unresolved,   // the name has no address
   unreachable,  // no route to the host or its network
+  certificate,  // TLS: the backend's was not good; the log says why
+  handshake,    // TLS failed otherwise
   other,
 };
 template <>
 inline constexpr std::array words<connect_result>{
-    std::string_view("ok"),         std::string_view("refused"),     std::string_view("timed_out"),
-    std::string_view("unresolved"), std::string_view("unreachable"), std::string_view("other"),
+    std::string_view("ok"),          std::string_view("refused"),     std::string_view("timed_out"), std::string_view("unresolved"),
+    std::string_view("unreachable"), std::string_view("certificate"), std::string_view("handshake"), std::string_view("other"),
 };
 
 // Why a backend's answer failed; upstream::failure has the same words.

@@ -27,8 +27,8 @@ struct certificate_files {
 
 // What holds for a set of server names.
 struct policy_settings {
-  // Several: chosen by the name that the client asks for, exact before wildcard, then by key type. The first is the default. Their names are
-  // their SANs, or the CN where there is none.
+  // Several: chosen by the name that the client asks for, exact before wildcard, then by key type. The first is the default. Their names
+  // are their SANs, or the CN where there is none.
   std::vector<certificate_files> certificates = {};
   profile versions = profile::intermediate;
   client_certificates clients = client_certificates::none;
@@ -54,7 +54,7 @@ struct server_settings : policy_settings {
   enum class unknown_name { serve_default, refuse };
   unknown_name unknown = unknown_name::serve_default;  // also for clients that name none
   std::string ticket_keys_file = {};                   // see ticket_keys.hpp; empty: random ones
-  bool any_protocol = false;  // bytes of any kind follow: ALPN is neither asked for nor answered (RFC 7301 3.1)
+  bool any_protocol = false;                           // bytes of any kind follow: ALPN is neither asked for nor answered (RFC 7301 3.1)
 };
 
 // Every file that a context is made of.

@@ -14,7 +14,7 @@ struct peer_identity {
   std::string subject;      // RFC 2253 form
   std::string common_name;  // the most specific CN, empty if none
   std::vector<std::string> organizational_units = {}, dns_names = {}, uris = {}, emails = {};
-  std::string serial;  // hex
+  std::string serial;        // hex
   std::string key_pin = {};  // sha256//BASE64 of its public key
   // Seconds since 1970: from then on it has to be judged again, because a certificate of its chain, or a CRL that spoke for it, is over.
   std::int64_t good_until = std::numeric_limits<std::int64_t>::max();

@@ -1,8 +1,13 @@
 // A backend as the configuration names it.
 #pragma once
 
+#include <sallyport/tls/client.hpp>
+#include <sallyport/tls/live.hpp>
+
 #include <chrono>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,12 +22,18 @@ struct endpoint {
   std::uint16_t port = 0;
 };
 
-// What is asked of an address that takes no requests: whether it accepts a connection. Without a byte, because Milvus resets a connection
-// for a bare preface.
+// What is asked of an address that takes no requests: whether it accepts a connection, and shakes hands where there is TLS. Without a byte
+// more, because Milvus resets a connection for a bare preface.
 struct health {
   std::chrono::milliseconds interval{5'000};  // 0: nothing is asked
   std::chrono::milliseconds timeout{2'000};
   std::uint32_t rise = 2, fall = 2;  // so many in a row
+};
+
+// T12: TLS to all endpoints of a backend, those of REST as well.
+struct tls_settings {
+  tls::client_settings files;
+  std::string server_name;  // what its certificates must be for; empty: the host of the endpoint
 };
 
 struct settings {
@@ -43,6 +54,8 @@ struct settings {
   std::chrono::milliseconds resolve{30'000};                // how often names are
   std::chrono::milliseconds max_connection_age{1'800'000};  // +- 20 %; 0: never
   upstream::health health;
+  std::optional<tls_settings> tls;                      // nothing: plaintext
+  std::shared_ptr<tls::live<tls::client_trust>> trust;  // of tls, loaded; a connection is made with what is newest in it
   // A worker: each has two descriptors, and 288 KiB at the very most, when neither end takes what the other one sends.
   std::uint32_t tunnels = 1024;
 };

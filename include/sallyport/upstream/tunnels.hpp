@@ -1,4 +1,4 @@
-// Plain connections from one worker to one backend, for clients whose bytes go on as they are (P7): one for each tunnel, opened when door 2
+// Connections from one worker to one backend, for clients whose bytes go on as they are (P7): one for each tunnel, opened when door 2
 // has passed its client and never shared.
 //
 // A connection is had by a permit alone. Owned by its worker and used on its thread; outlives the connections. Bounded: connections at
@@ -6,7 +6,7 @@
 #pragma once
 
 #include <sallyport/auth/gate.hpp>
-#include <sallyport/net/plain_stream.hpp>
+#include <sallyport/net/stream.hpp>
 #include <sallyport/upstream/exchange.hpp>
 #include <sallyport/upstream/resolver.hpp>
 #include <sallyport/upstream/surroundings.hpp>
@@ -17,6 +17,7 @@
 namespace sallyport::upstream {
 
 class reconnect_pause;
+struct dial_failure;
 
 class tunnels {
  public:
@@ -28,16 +29,16 @@ class tunnels {
   // Gives its place back when it goes.
   class connection {
    public:
-    connection(tunnels& home, core::tcp_socket socket);
+    connection(tunnels& home, std::unique_ptr<net::stream> stream);
     ~connection();
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
-    net::plain_stream& stream() { return stream_; }
+    net::stream& stream() { return *stream_; }
     void count(std::uint64_t to_backend, std::uint64_t to_client);  // all that it has carried so far
 
    private:
     tunnels& home_;
-    net::plain_stream stream_;
+    const std::unique_ptr<net::stream> stream_;
     std::uint64_t to_backend_ = 0, to_client_ = 0;  // counted already
   };
 
@@ -52,8 +53,7 @@ class tunnels {
 
  private:
   void count(failure why);
-  core::task<core::result<core::tcp_socket>> dial_one(endpoint to);
-  void log_unreachable(const endpoint& to, core::error_code why);
+  core::task<core::result<std::unique_ptr<net::stream>>> dial_one(endpoint to, dial_failure& failure);
 
   surroundings around_;
   resolver& names_;
