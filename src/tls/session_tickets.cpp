@@ -92,7 +92,9 @@ SSL_TICKET_RETURN session::hooks::ticket_opened(SSL* ssl, SSL_SESSION* held, con
     who->good_until = on.client_until;
     self.resumed_ = std::move(who);
   }
-  return status == SSL_TICKET_SUCCESS_RENEW ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_USE;
+  // RFC 8446 C.4: a client of TLS 1.3 uses a ticket once, so each connection brings the next one.
+  const bool renew = status == SSL_TICKET_SUCCESS_RENEW || SSL_version(ssl) == TLS1_3_VERSION;
+  return renew ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_USE;
 }
 
 void install_ticket_callbacks(SSL_CTX* ctx) {

@@ -121,9 +121,8 @@ BOOST_FIXTURE_TEST_CASE(issue_overwrites_nothing_and_leaves_nothing_behind, hous
 }
 
 BOOST_FIXTURE_TEST_CASE(what_cannot_be_in_a_certificate_is_refused_before_anything_is_made, house) {
-  using request = certs::issue_request;
   using enum certs::issue_kind;
-  const request rows[] = {
+  const certs::issue_request rows[] = {
       {.kind = server, .name = "not a name"},
       {.kind = server, .name = ""},
       {.kind = client, .name = "a\nb"},

@@ -16,6 +16,7 @@ import pytest
 from support import certificates
 from support.backends import free_port
 from support.h2raw import Closed, Connection, tls_context, token
+from support.program import command
 from support.protobuf import SERVICE
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # old TLS versions are what is tried
@@ -181,6 +182,24 @@ def test_a_forged_log_line_in_a_subject_stays_one_line(mutual, certs, folder):
         call(mutual, context(certs, client=hostile))
     event = mutual.wait_event("handshake_failed", since=mark)
     assert 'a b="c"' in event["subject"].replace("\\", ""), event
+
+
+# Stapling
+
+
+def test_the_ocsp_response_of_the_file_is_stapled_for_who_asks(sallyport, folder):
+    made = folder / "made"
+    assert command("certs", "init", made)[0] == 0
+    assert command("certs", "revoke", made, "--ocsp", made / "server.pem")[0] == 0
+    pair = {"cert": str(made / "server.pem"), "key": str(made / "server.key"), "ocsp": str(made / "server.ocsp")}
+    program = sallyport(free_port(), certs=made, mode=1, listener={"tls": {"certificates": [pair]}})
+    said = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{program.port}", "-status", "-alpn", "h2", "-CAfile", made / "ca.pem"],
+                          input=b"", capture_output=True, timeout=20).stdout.decode(errors="replace")
+    assert "OCSP Response Status: successful" in said and "Cert Status: good" in said, said
+    other = folder / "other.yaml"
+    other.write_text(program.file.read_text().replace("server.ocsp", "ca.pem"))
+    code, out, err = command("check", "-c", other)
+    assert code == 2 and "is no OCSP response in DER" in out + err, (code, out, err)
 
 
 # Server names

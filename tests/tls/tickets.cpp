@@ -56,6 +56,21 @@ BOOST_FIXTURE_TEST_CASE(a_session_is_resumed_with_its_client_whatever_the_mode_a
   }
 }
 
+// RFC 8446 C.4: each is used once.
+BOOST_FIXTURE_TEST_CASE(in_tls_1_3_a_resumed_connection_brings_the_next_ticket, tickets) {
+  const auto by = made(policy(client_certificates::required));
+  client_options how{.certificate = &good};
+  auto ticket = session_from(by, how);
+  for (int turn = 0; turn < 3; ++turn) {
+    how.resume = ticket.get();
+    auto next = session_from(by, how);
+    ticket = std::move(next);
+    const auto seen = use(by, how, ticket);
+    BOOST_TEST(seen.resumed);
+    BOOST_TEST(seen.who->dns_names == std::vector<std::string>{"good.example"}, boost::test_tools::per_element());
+  }
+}
+
 BOOST_FIXTURE_TEST_CASE(a_ticket_does_not_outlive_the_trust_it_was_made_under, tickets) {
   const auto required = policy(client_certificates::required, {mint.crl(ca, {})});
   auto other_authority = required, other_rules = required, other_mode = required, revoked = required;
