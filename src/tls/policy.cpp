@@ -6,7 +6,7 @@ namespace sallyport::tls {
 
 namespace {
 
-// Mozilla's "intermediate" list without its DHE suites: ECDHE and AEAD only. The client's order counts, as Mozilla advises.
+// Mozilla's "intermediate" list without its DHE suites: ECDHE and AEAD only.
 constexpr const char* tls12_ciphers =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";

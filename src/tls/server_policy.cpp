@@ -202,6 +202,8 @@ struct loading {
     const int oldest = into.settings.versions == profile::modern ? TLS1_3_VERSION : TLS1_2_VERSION;
     set_policy_of_both_ends(ctx, oldest);
     SALLYPORT_EXPECT(SSL_CTX_set_max_early_data(ctx, 0) == 1);
+    // Our order, but ChaCha20 for whoever names it first: a client without AES in hardware.
+    SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     if (!any_protocol) SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, nullptr);
     SSL_CTX_set_client_hello_cb(ctx, client_hello_seen, nullptr);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
