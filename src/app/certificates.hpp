@@ -1,7 +1,7 @@
 // What TLS is made of, the listeners' and that to the backends, kept current: loaded at the start, and again whenever one of its files has
 // changed, SIGHUP came or `ctl reload` asked. A change is taken as a whole or not at all: with a file that is half written, missing or not
 // the other's pair the last good state goes on being served, and the log and a metric say so. Owned by the running server, used on its main
-// thread. Looking costs one stat for each file, five times a second; by stat, because a Kubernetes mount changes by a link two folders
+// thread. Looking costs one stat for each file, ten times a second; by stat, because a Kubernetes mount changes by a link two folders
 // above the file (`..data`).
 #pragma once
 
@@ -21,7 +21,7 @@ namespace sallyport::app {
 
 class certificates {
  public:
-  static constexpr auto look_every = std::chrono::milliseconds(200);
+  static constexpr auto look_every = std::chrono::milliseconds(100);
 
   certificates(const config::settings& s, telemetry::logger& log, server_status& status);
 
