@@ -69,7 +69,7 @@ std::vector<core::fault> certificates::load() {
       for (auto& f : loaded.error()) faults.push_back(std::move(f));
       continue;
     }
-    for (const auto& w : (*loaded)->warnings()) log_.warning("certificate_warning", {{"listener", on.address.name}, {"text", w}});
+    warn("listener", on.address.name, (*loaded)->warnings());
     its.live = std::make_shared<tls::live<tls::context>>(std::move(*loaded));
   }
   for (std::size_t i = 0; i < backends_.size(); ++i)
@@ -89,7 +89,7 @@ void certificates::load_backend(std::size_t backend, std::vector<core::fault>& f
     for (auto& f : loaded.error()) faults.push_back(std::move(f));
     return;
   }
-  for (const auto& w : (*loaded)->warnings()) log_.warning("certificate_warning", {{"backend", to.name}, {"text", w}});
+  warn("backend", to.name, (*loaded)->warnings());
   to.trust = std::make_shared<tls::live<tls::client_trust>>(std::move(*loaded));
 }
 
@@ -127,7 +127,7 @@ certificates::result certificates::load_again(std::size_t listener, std::vector<
   auto loaded = tls::context::load(*on.tls, tickets_);
   if (!loaded) return not_loaded("listener", on.address.name, loaded.error(), first_certificate(*its.live->now()), faults);
   if ((*loaded)->fingerprint() == its.live->now()->fingerprint()) return result::unchanged;
-  for (const auto& w : (*loaded)->warnings()) log_.warning("certificate_warning", {{"listener", on.address.name}, {"text", w}});
+  warn("listener", on.address.name, (*loaded)->warnings());
   its.live->replace(std::move(*loaded));
   counts_.count(telemetry::counter::certificate_reloads);
   log_.info("certificates_reloaded",
@@ -144,11 +144,15 @@ certificates::result certificates::load_backend_again(std::size_t backend, std::
   road.loaded = std::move(state);
   auto loaded = tls::client_trust::load(to.tls->files);
   if (!loaded) return not_loaded("backend", to.name, loaded.error(), {}, faults);
-  for (const auto& w : (*loaded)->warnings()) log_.warning("certificate_warning", {{"backend", to.name}, {"text", w}});
+  warn("backend", to.name, (*loaded)->warnings());
   to.trust->replace(std::move(*loaded));
   counts_.count(telemetry::counter::certificate_reloads);
   log_.info("certificates_reloaded", {{"backend", to.name}, {"generation", to.trust->generation()}});
   return result::replaced;
+}
+
+void certificates::warn(std::string_view kind, const std::string& name, const std::vector<std::string>& texts) {
+  for (const auto& text : texts) log_.warning("certificate_warning", {{kind, name}, {"text", text}});
 }
 
 certificates::result certificates::not_loaded(std::string_view kind, const std::string& name, const std::vector<core::fault>& why,

@@ -57,6 +57,7 @@ class certificates {
   void load_backend(std::size_t backend, std::vector<core::fault>& faults);
   result load_again(std::size_t listener, std::vector<std::string>* faults = nullptr);
   result load_backend_again(std::size_t backend, std::vector<std::string>* faults = nullptr);
+  void warn(std::string_view kind, const std::string& name, const std::vector<std::string>& texts);
   result not_loaded(std::string_view kind, const std::string& name, const std::vector<core::fault>& why, const std::string& serving,
                     std::vector<std::string>* faults);
   void tell();

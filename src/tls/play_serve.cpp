@@ -6,6 +6,7 @@
 #include "play_alerts.hpp"
 #include "play_reply.hpp"
 #include "play_socket.hpp"
+#include "policy.hpp"
 
 #include <algorithm>
 #include <array>
@@ -18,20 +19,7 @@ constexpr std::size_t head_max_bytes = 16 * 1024;
 
 // http/1.1 or h2, in this order, for clients of gRPC want h2 to be chosen; nobody is refused for what else is offered.
 int choose_http(SSL*, const unsigned char** chosen, unsigned char* chosen_size, const unsigned char* offered, unsigned int size, void*) {
-  for (const std::string_view spoken : {"http/1.1", "h2"}) {
-    std::string_view rest(reinterpret_cast<const char*>(offered), size);
-    while (!rest.empty()) {
-      const std::size_t length = static_cast<unsigned char>(rest[0]);
-      if (length + 1 > rest.size()) break;
-      if (rest.substr(1, length) == spoken) {
-        *chosen = reinterpret_cast<const unsigned char*>(rest.data()) + 1;
-        *chosen_size = static_cast<unsigned char>(length);
-        return SSL_TLSEXT_ERR_OK;
-      }
-      rest.remove_prefix(length + 1);
-    }
-  }
-  return SSL_TLSEXT_ERR_NOACK;
+  return choose_offered({"http/1.1", "h2"}, {offered, size}, chosen, chosen_size) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
 // One connection of the server.

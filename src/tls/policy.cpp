@@ -12,11 +12,27 @@ constexpr const char* tls12_ciphers =
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 constexpr const char* tls13_ciphers = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 constexpr const char* key_groups = "X25519:P-256:P-384";
-constexpr int chain_depth_max = 4;
 constexpr long certificate_list_max_bytes = 64 * 1024;
-constexpr int security_level = 2;  // 112 bits: no RSA below 2048, no SHA-1
 
 }  // namespace
+
+bool choose_offered(std::initializer_list<std::string_view> spoken, std::span<const unsigned char> offered, const unsigned char** chosen,
+                    unsigned char* chosen_size) {
+  for (const auto one : spoken) {
+    std::string_view rest(reinterpret_cast<const char*>(offered.data()), offered.size());
+    while (!rest.empty()) {
+      const std::size_t length = static_cast<unsigned char>(rest[0]);
+      if (length + 1 > rest.size()) break;
+      if (rest.substr(1, length) == one) {
+        *chosen = reinterpret_cast<const unsigned char*>(rest.data()) + 1;
+        *chosen_size = static_cast<unsigned char>(length);
+        return true;
+      }
+      rest.remove_prefix(length + 1);
+    }
+  }
+  return false;
+}
 
 void set_policy_of_both_ends(SSL_CTX* ctx, int oldest_version) {
   SSL_CTX_set_security_level(ctx, security_level);

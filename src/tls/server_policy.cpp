@@ -37,20 +37,8 @@ std::string lower_case(std::string_view name) {
 int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_size, const unsigned char* offered, unsigned int size,
                     void*) {
   // Ours is the order (RFC 7301 3.2): h2 for whoever can, http/1.1 for the rest.
-  for (const std::string_view spoken : {"h2", "http/1.1"}) {
-    std::string_view rest(reinterpret_cast<const char*>(offered), size);
-    while (!rest.empty()) {
-      const std::size_t length = static_cast<unsigned char>(rest[0]);
-      if (length + 1 > rest.size()) break;
-      if (rest.substr(1, length) == spoken) {
-        *chosen = reinterpret_cast<const unsigned char*>(rest.data()) + 1;
-        *chosen_size = static_cast<unsigned char>(length);
-        return SSL_TLSEXT_ERR_OK;
-      }
-      rest.remove_prefix(length + 1);
-    }
-  }
-  return SSL_TLSEXT_ERR_ALERT_FATAL;
+  const bool found = choose_offered({"h2", "http/1.1"}, {offered, size}, chosen, chosen_size);
+  return found ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 // RFC 6066 8: the response that the operator's CA made about the certificate that is served.

@@ -3,6 +3,7 @@
 #include "certificate.hpp"
 #include "chain_checks.hpp"
 #include "pem.hpp"
+#include "policy.hpp"
 
 #include <sallyport/core/expect.hpp>
 
@@ -17,8 +18,6 @@ namespace sallyport::tls {
 
 namespace {
 
-constexpr int chain_depth_max = 4;
-constexpr int security_level = 2;  // 112 bits: no RSA below 2048, no SHA-1
 constexpr std::int64_t crl_warning_seconds = 7 * 24 * 3600;
 
 using hash_ptr = std::unique_ptr<EVP_MD_CTX, freed_by<EVP_MD_CTX_free>>;
