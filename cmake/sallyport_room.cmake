@@ -69,6 +69,15 @@ function(_sallyport_tests NAME)
   set_tests_properties(${NAME} PROPERTIES LABELS room TIMEOUT 900)
 endfunction()
 
+# A suite of a room's tests that takes long, and is disabled where it stands: `./dev test --long` runs it by its name. What else is given is its
+# environment.
+function(sallyport_long_suite ROOM SUITE)
+  if(TARGET tests_${ROOM})
+    add_test(NAME ${ROOM}_${SUITE} COMMAND tests_${ROOM} --run_test=${SUITE} --color_output=no --log_level=test_suite)
+    set_tests_properties(${ROOM}_${SUITE} PROPERTIES LABELS "room;long" TIMEOUT 900 ENVIRONMENT "${ARGN}")
+  endif()
+endfunction()
+
 # A room may hold one .proto file, written by us; its code is made at build time and is seen by that room alone.
 function(_sallyport_protobuf NAME)
   file(GLOB protos CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${NAME}/*.proto)

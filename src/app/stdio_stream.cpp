@@ -84,14 +84,15 @@ task<result<progress>> stdio_stream::drained() {
   }
 }
 
-task<result<progress>> stdio_stream::close() {
-  const auto sent = co_await drained();
-  if (!sent) co_return sent;
+result<progress> stdio_stream::try_close() {
+  if (dead_) return dead_;
+  const auto sent = send();
+  if (!sent || *sent == progress::blocked) return sent;
   error_code ignored;
   out_.close(ignored);
   if (out_mode_ >= 0) ::fcntl(out_fd_, F_SETFL, out_mode_);
   ::close(std::exchange(out_fd_, -1));
-  co_return progress::done;
+  return progress::done;
 }
 
 void stdio_stream::abort() noexcept {

@@ -20,7 +20,7 @@ class stdio_stream final : public net::stream {
   core::task<core::result<core::progress>> receive(net::receiver& to) override;
   core::result<core::progress> write(core::bytes data) override;
   core::task<core::result<core::progress>> drained() override;
-  core::task<core::result<core::progress>> close() override;
+  core::result<core::progress> try_close() override;
   void abort() noexcept override;
   void reset() noexcept override { abort(); }
   std::size_t unsent() const override { return kept_.size(); }

@@ -54,6 +54,7 @@ error_code bind_to(core::tcp_acceptor& acceptor, const tcp::endpoint& at) {
   if (!ec) acceptor.bind(at, ec);
   if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
   if (!ec) acceptor.non_blocking(true, ec);
+  prepare(acceptor);
   return ec;
 }
 
@@ -137,7 +138,6 @@ void listener::admit(core::tcp_socket socket, const peer_address& peer, const st
     }
     return;
   }
-  prepare(socket);
   take(accepted{std::move(socket), peer, std::move(answer.place)});
 }
 

@@ -48,7 +48,7 @@ void outbox::keep(core::bytes rest) {
 }
 
 void outbox::clear() noexcept {
-  kept_ = {};
+  kept_ = std::vector<std::byte>();  // `{}` would be an empty list, and leave the memory where it is
   kept_at_ = 0;
 }
 

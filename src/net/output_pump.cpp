@@ -6,9 +6,9 @@ void output_pump::flush() {
   if (blocked_ || failed_) return;
   for (;;) {
     const auto data = source_.output();
-    if (data.empty()) break;
+    if (data.empty() && stream_.unsent() == 0) break;
     const auto wrote = stream_.write(data);
-    source_.output_taken();
+    if (!data.empty()) source_.output_taken();
     if (!wrote) return fail(wrote.error());
     if (*wrote == core::progress::done) continue;
     blocked_ = true;

@@ -16,10 +16,7 @@ namespace {
 constexpr unsigned burst_max = 4;
 }  // namespace
 
-plain_stream::plain_stream(core::tcp_socket socket, workbench& bench) : socket_(std::move(socket)), bench_(bench) {
-  error_code ignored;
-  socket_.non_blocking(true, ignored);
-}
+plain_stream::plain_stream(core::tcp_socket socket, workbench& bench) : socket_(std::move(socket)), bench_(bench) {}
 
 task<result<progress>> plain_stream::receive(receiver& to) {
   for (;;) {
@@ -76,13 +73,15 @@ task<result<progress>> plain_stream::drained() {
   }
 }
 
-task<result<progress>> plain_stream::close() {
+result<progress> plain_stream::try_close() {
   closed_ = true;
-  const auto sent = co_await drained();
-  if (!sent) co_return sent;
+  if (dead_) return dead_;
+  if (cannot_send_) return cannot_send_;
+  const auto sent = send({});
+  if (!sent || *sent == progress::blocked) return sent;
   error_code ignored;  // the peer may be gone already, which is as good
   socket_.shutdown(core::tcp_socket::shutdown_send, ignored);
-  co_return progress::done;
+  return progress::done;
 }
 
 void plain_stream::reset() noexcept {

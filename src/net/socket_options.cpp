@@ -7,13 +7,13 @@
 namespace sallyport::net {
 
 namespace {
+
 template <int Name>
 using tcp_seconds = core::asio::detail::socket_option::integer<IPPROTO_TCP, Name>;
-}
 
-void prepare(core::tcp_socket& socket) noexcept {
+template <class Socket>
+void set_options(Socket& socket) noexcept {
   core::error_code ignored;
-  socket.non_blocking(true, ignored);
   socket.set_option(core::asio::ip::tcp::no_delay(true), ignored);
   // A peer whose host vanished is found out after 60 + 4 * 15 seconds; the kernel's default is over two hours.
   socket.set_option(core::asio::socket_base::keep_alive(true), ignored);
@@ -21,5 +21,10 @@ void prepare(core::tcp_socket& socket) noexcept {
   socket.set_option(tcp_seconds<TCP_KEEPINTVL>(15), ignored);
   socket.set_option(tcp_seconds<TCP_KEEPCNT>(4), ignored);
 }
+
+}  // namespace
+
+void prepare(core::tcp_socket& socket) noexcept { set_options(socket); }
+void prepare(core::tcp_acceptor& acceptor) noexcept { set_options(acceptor); }
 
 }  // namespace sallyport::net

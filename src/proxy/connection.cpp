@@ -51,30 +51,39 @@ core::task<void> connection::run() {
       co_await converse();
     if (tunnel_) co_await carry();
     around_.counts.count(end_of(cause_));
-    around_.log.debug("connection_closed", {{"peer", peer_.text()}, {"cause", cause_}, {"listener", door_.settings.address.name}});
+    if (around_.log.enabled(telemetry::level::debug))
+      around_.log.debug("connection_closed", {{"peer", peer_.text()}, {"cause", cause_}, {"listener", door_.settings.address.name}});
   }
   stream_->abort();
   place_.release();
 }
 
 core::task<void> connection::converse() {
-  pump_.emplace(around_.turn, around_.tasks, *stream_, *this);
-  pump_->keep = shared_from_this();
-  if (tls_ && tls_->parameters().alpn == "h2") speak(speak_http2(*this), {});
-  if (tls_ && tls_->parameters().alpn == "http/1.1") speak(speak_http1(*this), {});
+  begin();
   co_await read();
   if (talk_) talk_->end_exchanges();
   pump_->flush();
 }
 
+void connection::begin() {
+  pump_.emplace(around_.turn, around_.tasks, *stream_, *this);
+  pump_->keep = shared_from_this();
+  if (!tls_) return;
+  const auto agreed = tls_->parameters().alpn;
+  if (agreed == "h2") talk_ = speak_http2(*this);
+  if (agreed == "http/1.1") talk_ = speak_http1(*this);
+  mark();  // the last words of the handshake wait for our first
+}
+
 core::task<bool> connection::pass_door_1() {
   if (tls_) {
-    auto handshake = tls_->accept();
-    const auto done = co_await core::with_deadline(std::move(handshake), around_.within.handshake);
+    const bool speaks_first = door_.settings.speaks != listener_settings::protocol::tcp;
+    const auto done = co_await tls_->accept(speaks_first ? tls::session::last_words::kept : tls::session::last_words::sent);
+    shaken_ = true;
     if (!done) {
       handshake_failed(done.error());
       place_.handshake_done();
-      if (done.error() != core::asio::error::timed_out) co_await linger();
+      if (!late_) co_await linger();
       co_return false;
     }
     around_.counts.count(telemetry::handshake_result::ok);
@@ -143,10 +152,9 @@ bool connection::misdirected(std::string_view authority) const {
 
 void connection::handshake_failed(core::error_code why) {
   const auto& failure = tls_->failure();
-  const bool late = why == core::asio::error::timed_out;
-  around_.counts.count(late ? telemetry::handshake_result::timed_out : failure.result);
+  around_.counts.count(late_ ? telemetry::handshake_result::timed_out : failure.result);
   if (why == tls::errc::not_tls) return forgot_tls();
-  if (late)
+  if (late_)
     log_handshake_failure("handshake timed out");
   else
     log_handshake_failure(failure.reason.empty() ? why.message() : failure.reason);
@@ -183,6 +191,7 @@ core::task<void> connection::read() {
     }
     if (*got != core::progress::ended) continue;
     if (!talk_ || closing_) co_return;
+    if (!talk_->requested()) co_return leave_silently();
     // It sends no more; what it asked for may still be answered.
     input_ended_ = true;
     talk_->client_ended();
@@ -190,6 +199,15 @@ core::task<void> connection::read() {
     while (!aborted_) co_await until_may_read();
     co_return;
   }
+}
+
+// Whoever goes without a request has no use for acknowledgements. close_notify is for one that may still read it (RFC 8446 6.1): after a
+// FIN as well, at the end of a connection that carried nothing, it would meet a closed socket and be answered by a reset.
+void connection::leave_silently() {
+  talk_.reset();
+  closing_ = true;
+  if (stream_->has_input()) return abort();
+  say_goodbye();
 }
 
 // Passage 21, and HTTP/1.1, which has no windows: a client is not read from while what it sends has no room. At the end of its input this
@@ -263,14 +281,14 @@ void connection::end_if_over() {
 void connection::output_drained() {
   if (waits_) wanted_.cancel();  // a lock, at each flush
   end_if_over();
-  if (!closing_ || std::exchange(goodbye_said_, true)) return;
-  linger_until_ = core::clock::now() + linger_time;
+  if (!closing_ || goodbye_said_) return;
   // Half an answer must not end as a whole one does.
   if (core::defended("O08b") && talk_ && talk_->cut()) {
+    goodbye_said_ = true;
     stream_->reset();
     return abort();
   }
-  around_.tasks.spawn(say_goodbye(shared_from_this()));
+  say_goodbye();
 }
 
 void connection::output_failed(core::error_code) {
@@ -285,9 +303,16 @@ void connection::close_gracefully() {
   mark();
 }
 
-core::task<void> connection::say_goodbye(std::shared_ptr<connection> self) {
-  auto farewell = stream_->close();
-  (void)co_await core::with_deadline(std::move(farewell), linger_time);
+void connection::say_goodbye() {
+  goodbye_said_ = true;
+  linger_until_ = core::clock::now() + linger_time;
+  const auto said = stream_->try_close();
+  if (said && *said == core::progress::blocked) return around_.tasks.spawn(finish_goodbye(shared_from_this()));
+  if (input_ended_) abort();
+}
+
+core::task<void> connection::finish_goodbye(std::shared_ptr<connection> self) {
+  (void)co_await stream_->close();
   if (input_ended_) abort();
   self.reset();
 }
@@ -335,8 +360,12 @@ void connection::sweep(core::clock::time_point now) {
     if (now >= linger_until_) abort();
     return;
   }
-  if (!pump_) return;  // the handshake has its own deadline
   const auto& within = around_.within;
+  if (tls_ && !shaken_ && now - accepted_ >= within.handshake) {
+    late_ = true;
+    return abort();
+  }
+  if (!pump_) return;
   if (core::defended("H06b") && pump_->blocked() && now - pump_->last_progress(now) >= within.write_stall) {
     cause_ = "write_stalled";
     around_.log.info("connection_failed", {{"reason", "write stalled"}, {"peer", peer_.text()}, {"listener", door_.settings.address.name}});

@@ -1,8 +1,8 @@
 // One client's connection: door 1, then a conversation until it ends. One coroutine reads; events are plain calls; output leaves once a
 // turn.
 //
-// Kept alive by its own coroutines; the worker's list only points here. Every wait ends: the handshake by its absolute deadline, a silent
-// connection, a stalled write and a lingering close by the worker's sweep, all of it by `abort`.
+// Kept alive by its own coroutines; the worker's list only points here. Every wait ends: a slow handshake, a silent connection,
+// a stalled write and a lingering close by the worker's sweep, all of it by `abort`.
 #pragma once
 
 #include "context.hpp"
@@ -81,11 +81,14 @@ class connection final : public net::receiver, public net::output_source, public
   core::task<void> read();
   bool may_read() const;
   core::task<void> until_may_read();
+  void begin();
   void speak(std::unique_ptr<conversation> in, core::bytes first);
   void wrong_protocol(opening kind);
   void end_if_over();
   void close_gracefully();
-  core::task<void> say_goodbye(std::shared_ptr<connection> self);
+  void leave_silently();
+  void say_goodbye();
+  core::task<void> finish_goodbye(std::shared_ptr<connection> self);
 
   void received(core::bytes in) override;
   core::bytes output() override { return talk_ ? talk_->output() : core::bytes{}; }
@@ -122,6 +125,7 @@ class connection final : public net::receiver, public net::output_source, public
   std::unique_ptr<tunnel> tunnel_;
   core::timer wanted_;  // what the reader waits on while nothing more may be read
   core::clock::time_point accepted_, linger_until_{};
+  bool shaken_ = false, late_ = false;  // the handshake: it is over; it had no more time
   bool waits_ = false, input_ended_ = false, closing_ = false, goodbye_said_ = false, aborted_ = false;
   std::string_view cause_ = "client_closed";  // of the end, for the log
 };

@@ -23,8 +23,9 @@ class conversation : public downstream {
   virtual core::bytes output() = 0;
   virtual void output_taken() = 0;
   virtual bool has_output() const = 0;
-  virtual std::size_t output_memory() const = 0;  // of its output, and of answers that wait though their requests are done with
-  virtual void shed_unowned() {}                  // gives such answers up
+  virtual bool requested() const { return true; }  // false: the client has asked for nothing so far, and nobody owes it anything
+  virtual std::size_t output_memory() const = 0;   // of its output, and of answers that wait though their requests are done with
+  virtual void shed_unowned() {}                   // gives such answers up
 
   virtual void users_changed() = 0;            // judges what is under way again
   virtual void begin_drain() = 0;              // no new requests; what is under way goes on

@@ -21,6 +21,7 @@ class http2_conversation final : public conversation, private http2::server_even
   core::bytes output() override { return session_.output(); }
   void output_taken() override { session_.output_taken(); }
   bool has_output() const override { return session_.has_output(); }
+  bool requested() const override { return requested_; }
   std::size_t output_memory() const override { return session_.output_memory() + session_.unowned_waiting(); }
   void shed_unowned() override { session_.drop_unowned(); }
   void users_changed() override;

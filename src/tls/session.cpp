@@ -53,8 +53,6 @@ session::session(core::tcp_socket socket, ssl_ctx_st* with, bool is_server, net:
   BIO* io = bio::made_for(*this);
   SSL_set_bio(ssl_.get(), io, io);
   SSL_set_app_data(ssl_.get(), this);
-  error_code ignored;
-  socket_.non_blocking(true, ignored);
 }
 
 session::session(core::tcp_socket socket, std::shared_ptr<const context> trust, net::workbench& bench)
@@ -101,7 +99,7 @@ result<progress> session::push() {
 
 void session::keep_inbound() {
   if (inbound_.empty()) {
-    if (kept_in_.capacity() != 0) kept_in_ = {};
+    if (kept_in_.capacity() != 0) kept_in_ = std::vector<std::byte>();
   } else if (inbound_.data() < kept_in_.data() || inbound_.data() >= kept_in_.data() + kept_in_.size()) {
     kept_in_.assign(inbound_.begin(), inbound_.end());
     inbound_ = kept_in_;
@@ -181,7 +179,7 @@ result<progress> session::write(core::bytes data) {
   if (dead_) return dead_;
   if (cannot_send_) return cannot_send_;
   if (closed_ || stage_ != stage::open) return error_code(asio::error::shut_down);
-  if (data.empty()) return outbox_.size() == 0 ? progress::done : progress::blocked;
+  if (data.empty()) return push();
   std::size_t size = 0;
   const auto wrote = ask([&](SSL* ssl) { return SSL_write_ex(ssl, data.data(), data.size(), &size); });
   const auto sent = push();
@@ -202,18 +200,15 @@ task<result<progress>> session::drained() {
   }
 }
 
-task<result<progress>> session::close() {
-  if (dead_) co_return dead_;
-  if (!closed_ && stage_ == stage::open) {
-    (void)ask([](SSL* ssl) { return SSL_shutdown(ssl); });
-    (void)push();
-  }
+result<progress> session::try_close() {
+  if (dead_) return dead_;
+  if (!closed_ && stage_ == stage::open) (void)ask([](SSL* ssl) { return SSL_shutdown(ssl); });
+  const auto sent = push();
   closed_ = true;
-  const auto sent = co_await drained();
-  if (!sent) co_return sent;
+  if (!sent || *sent == progress::blocked) return sent;
   error_code ignored;  // the peer may be gone already, which is as good
   socket_.shutdown(core::tcp_socket::shutdown_send, ignored);
-  co_return progress::done;
+  return progress::done;
 }
 
 void session::reset() noexcept {

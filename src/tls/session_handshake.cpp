@@ -57,17 +57,17 @@ std::string reason_of(unsigned long code, std::string_view peer) {
   return words_of(code);
 }
 
-task<result<progress>> session::accept() {
+task<result<progress>> session::accept(last_words ours) {
   SALLYPORT_EXPECT(is_server_);
-  return shake_hands();
+  return shake_hands(ours);
 }
 
 task<result<progress>> session::connect() {
   SALLYPORT_EXPECT(!is_server_);
-  return shake_hands();
+  return shake_hands(last_words::sent);
 }
 
-task<result<progress>> session::shake_hands() {
+task<result<progress>> session::shake_hands(last_words ours) {
   SALLYPORT_EXPECT(stage_ == stage::handshake);
   bool listens = is_server_;  // the client speaks first
   for (std::size_t budget = handshake_max_bytes;; listens = true) {
@@ -82,6 +82,15 @@ task<result<progress>> session::shake_hands() {
     }
     const auto step = advance_handshake();
     if (!step) co_return step;
+    if (*step == progress::done && ours == last_words::kept) {
+      outbox_.keep({bench_.outbound(), std::exchange(outbound_size_, 0)});
+      co_return step;
+    }
+    const auto left = push();
+    if (!left) {
+      refuse(left.error().message());
+      co_return left.error();
+    }
     if (outbox_.size() != 0) {
       const auto sent = co_await drained();
       if (!sent) co_return sent;
@@ -127,20 +136,20 @@ error_code session::refuse_opening() {
   return errc::not_tls;
 }
 
+// What it has to say lies in the workbench.
 result<progress> session::advance_handshake() {
   const auto at = ask(SSL_do_handshake);
   keep_inbound();
-  const auto sent = push();
-  if (at.why == SSL_ERROR_WANT_READ) {
-    if (sent) return progress::blocked;
-    refuse(sent.error().message());
-    return sent.error();
+  if (at.why == SSL_ERROR_WANT_READ) return progress::blocked;
+  if (at.why != SSL_ERROR_NONE) {
+    (void)push();  // the alert
+    return refuse(at);
   }
-  if (at.why != SSL_ERROR_NONE) return refuse(at);
-  if (!sent) {
-    refuse(sent.error().message());
-    return sent.error();
-  }
+  open();
+  return progress::done;
+}
+
+void session::open() {
   stage_ = stage::open;
   failure_ = {};
   if (!is_server_)
@@ -152,7 +161,6 @@ result<progress> session::advance_handshake() {
   policy_ = nullptr;
   trust_.reset();
   SSL_set_msg_callback(ssl_.get(), hooks::message_seen);
-  return progress::done;
 }
 
 error_code session::refuse(const verdict& why) {

@@ -89,8 +89,8 @@ void kept_request::drop() {
   if (!large_.empty()) --larges_;
   large_.clear();
   small_.clear();
-  if (text_.size() > head_spare_bytes) text_ = {};
-  if (fields_.capacity() > fields_spare) fields_ = {};
+  if (text_.size() > head_spare_bytes) text_ = std::vector<char>();
+  if (fields_.capacity() > fields_spare) fields_ = std::vector<http2::field>();
   held_ = false;
 }
 

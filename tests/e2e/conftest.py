@@ -1,9 +1,10 @@
 """What the end-to-end tests share: the program, certificates of the run, the recorder, real backends. Each file is one promise.
 
 Everything listens on free ports of 127.0.0.1, lives in temporary folders and ends with its test. Programs are stopped with SIGTERM and must
-then end with 0 and have no password in their log.
+then end with 0 and have no password in their log. What is marked `long` runs with SALLYPORT_LONG alone (./dev test --long).
 """
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -22,6 +23,17 @@ from support.recorder import Recorder
 def pytest_sessionstart(session):
     if not PROGRAM.exists():
         pytest.exit(f"{PROGRAM} is missing: build it first, or set SALLYPORT_BUILD", returncode=3)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: runs with SALLYPORT_LONG alone")
+
+
+def pytest_collection_modifyitems(config, items):
+    long = [] if os.environ.get("SALLYPORT_LONG") else [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
 
 
 @pytest.fixture

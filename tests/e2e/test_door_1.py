@@ -334,3 +334,19 @@ def test_a_client_that_asks_for_nothing_is_sent_away(sallyport, certs):
         assert client.read_to_end(10) == ""
         assert 0.8 < time.monotonic() - began < 4
         assert [code for _, code, _ in client.goaways][-1] == 0, client.goaways  # NO_ERROR: an idle channel is no crime
+
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+ACKNOWLEDGED = b"\0\0\0\4\1\0\0\0\0"
+
+
+@pytest.mark.parametrize("said", [b"", PREFACE], ids=["nothing", "the preface"])
+def test_a_client_that_leaves_without_a_request_gets_close_notify(one_way, certs, said):
+    with socket.create_connection(one_way.address, timeout=5) as bare:
+        with context(certs).wrap_socket(bare, server_hostname="localhost", suppress_ragged_eofs=False) as client:
+            client.sendall(said)
+            heard = client.recv(4096)
+            assert heard[3] == 4, "SETTINGS come first"
+            while said and not heard.endswith(ACKNOWLEDGED):
+                heard += client.recv(4096)
+            assert client.unwrap().recv(1) == b"", "the end of TCP follows close_notify, and no reset"

@@ -294,6 +294,25 @@ def test_tls_on_a_plaintext_port_is_refused(plain, certs):
     recorder.assert_nothing_since(mark)
 
 
+PROXY_HEADERS = {
+    "version 1": b"PROXY TCP4 10.0.0.1 10.0.0.2 4711 19530\r\n",
+    "version 2": b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes([10, 0, 0, 1, 10, 0, 0, 2, 0x12, 0x67, 0x4c, 0x4a]),
+}
+
+
+@pytest.mark.parametrize("header", PROXY_HEADERS.values(), ids=PROXY_HEADERS)
+def test_a_proxy_header_is_no_opening_whatever_follows(door, header):
+    """Whoever believes it lets a stranger choose the address that limits count."""
+    program, tls, recorder = door
+    mark, log = recorder.mark(), program.mark()
+    assert spoken(program.address, header + HTTP_1) == b""
+    if tls:
+        program.wait_event("handshake_failed", since=log, peer=re.compile("127.0.0.1"), reason=re.compile("not TLS.*proxy_header"))
+    else:
+        program.wait_event("wrong_protocol", since=log, seen="proxy_header", peer=re.compile("127.0.0.1"))
+    recorder.assert_nothing_since(mark)
+
+
 # Door 1
 
 

@@ -36,6 +36,16 @@ BOOST_AUTO_TEST_CASE(goaway_goes_in_two_steps) {
   });
 }
 
+// All connections say it in one turn, and what they own counts towards limits.buffers.
+BOOST_AUTO_TEST_CASE(a_goaway_takes_no_more_than_a_page) {
+  server_room room(feeding::whole);
+  room.open();
+  room.output();
+  room.session.begin_shutdown();
+  BOOST_TEST(room.session.output_memory() > 0U);
+  BOOST_TEST(room.session.output_memory() <= 4096U);
+}
+
 BOOST_AUTO_TEST_CASE(requests_above_the_last_id_are_decoded_and_dropped_and_their_data_is_credited) {
   fed_both_ways([](server_room& room) {
     room.open();

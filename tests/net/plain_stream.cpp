@@ -218,7 +218,6 @@ BOOST_AUTO_TEST_CASE(connect_sets_the_options_of_a_connection_or_gives_the_syste
   (**connected).get_option(keep_alive);
   BOOST_TEST(no_delay.value());
   BOOST_TEST(keep_alive.value());
-  BOOST_TEST((**connected).non_blocking());
 
   const auto nobody = where.acceptor.local_endpoint();
   where.acceptor.close();

@@ -1,16 +1,14 @@
 // Who gives way when buffers run short, and the clocks that free them (passage 23, 24).
 #include "passage.hpp"
 
-#include <sallyport/http2/buffer.hpp>
-
 #include <algorithm>
 #include <memory>
 
 namespace sallyport::proxy::testing {
 namespace {
 
-// 256 chunks in all, of which a stalled answer holds one: an eighth is 32.
-constexpr std::size_t chunk = http2::buffer_pool::chunk_bytes;
+// A stalled answer holds a first window, in memory of the next power of two. 256 of these in all: an eighth is 32.
+constexpr std::size_t chunk = 64 * 1024;
 constexpr int eighth = 32;
 
 passage::options small() {

@@ -72,10 +72,10 @@ class tls_front {
     core::task<core::result<core::progress>> receive(net::receiver& to) override { return over.receive(to); }
     core::result<core::progress> write(core::bytes data) override { return over.write(data); }
     core::task<core::result<core::progress>> drained() override { return over.drained(); }
-    core::task<core::result<core::progress>> close() override {
-      const auto sent = co_await over.drained();
+    core::result<core::progress> try_close() override {
+      if (over.unsent() != 0) return core::progress::blocked;
       ::shutdown(descriptor, SHUT_WR);
-      co_return sent;
+      return core::progress::done;
     }
     void abort() noexcept override { over.abort(); }
     void reset() noexcept override { over.reset(); }

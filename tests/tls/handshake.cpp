@@ -406,6 +406,27 @@ BOOST_FIXTURE_TEST_CASE(a_handshake_waits_for_ever_until_it_is_cancelled_or_abor
   BOOST_TEST(ends.accepted->error() == asio::error::operation_aborted);
 }
 
+BOOST_FIXTURE_TEST_CASE(what_ends_the_handshake_waits_for_our_first_words_where_it_is_told_to, material) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    for (const std::string_view first : {"x", ""}) {
+      BOOST_TEST_CONTEXT("version " << version << ", first words \"" << first << '"') {
+        room worker;
+        pair ends(worker, trust(), {.oldest = version, .newest = version});
+        worker.spawn(ends.server.accept(session::last_words::kept), ends.accepted);
+        BOOST_REQUIRE(ends.drive([&] { return ends.accepted.has_value(); }));
+        BOOST_REQUIRE(ends.accepted->has_value());
+        for (int i = 0; i < 3; ++i) ends.peer.step();
+        BOOST_TEST(ends.server.unsent() > 0U);
+        BOOST_TEST(ends.peer.tickets == 0);
+        BOOST_TEST(ends.peer.done == (version == TLS1_3_VERSION));
+        BOOST_TEST((ends.server.write(bytes_of(first)) == core::progress::done));
+        BOOST_TEST(ends.server.unsent() == 0U);
+        BOOST_TEST(ends.drive([&] { return ends.peer.tickets == 1 && ends.peer.done && ends.peer.received == first; }));
+      }
+    }
+  }
+}
+
 BOOST_FIXTURE_TEST_CASE(a_server_name_that_holds_anything_reaches_the_log_as_it_is, material) {
   room worker;
   pair ends(worker, trust(), {.alpn = {"ftp"}, .sni = "evil\n\x1b[31m.example"});

@@ -1,4 +1,4 @@
-// Attacks T13 to T18: what a saved session still opens.
+// What a saved session still opens.
 #include "room.hpp"
 
 #include <fstream>
@@ -103,7 +103,7 @@ BOOST_FIXTURE_TEST_CASE(a_ticket_from_where_nobody_asked_for_a_certificate_opens
   }
 }
 
-// Attacks T14: one listener, two names, one of them guarded.
+// One listener, two names, one of them guarded.
 BOOST_FIXTURE_TEST_CASE(a_ticket_of_one_server_name_opens_no_other_with_another_policy, tickets) {
   auto settings = server_settings{policy(client_certificates::none)};
   settings.by_name.push_back({{"guarded.example"}, policy(client_certificates::required)});
@@ -138,6 +138,28 @@ BOOST_FIXTURE_TEST_CASE(a_ticket_of_one_version_is_none_in_the_other, tickets) {
   BOOST_TEST(!use(by, {.newest = TLS1_2_VERSION}, newer).resumed);
   const auto older = session_from(by, {.newest = TLS1_2_VERSION});
   BOOST_TEST(!use(by, {.oldest = TLS1_3_VERSION}, older).resumed);
+}
+
+// RFC 8446 8: what comes with the hello may have been sent before. We promise to take none of it, and skip what comes all the same.
+BOOST_FIXTURE_TEST_CASE(nothing_is_heard_that_came_before_the_handshake, tickets) {
+  const auto by = made(policy(client_certificates::required));
+  client_options how{.certificate = &good};
+  const auto ticket = session_from(by, how);
+  BOOST_TEST(SSL_SESSION_get_max_early_data(ticket.get()) == 0U);
+  SSL_SESSION_set_max_early_data(ticket.get(), 100);
+  how.resume = ticket.get();
+  room worker;
+  pair ends(worker, by, how);
+  std::size_t written = 0;
+  BOOST_REQUIRE_EQUAL(SSL_write_early_data(ends.peer.ssl(), "early", 5, &written), 1);
+  ends.connect();
+  BOOST_TEST(SSL_get_early_data_status(ends.peer.ssl()) == SSL_EARLY_DATA_REJECTED);
+  auto& got = worker.gather();
+  auto& last = worker.fresh();
+  worker.tasks.spawn(support::receive_all(ends.server, got, last));
+  ends.peer.write("late");
+  BOOST_TEST(ends.drive([&] { return !got.all.empty(); }));
+  BOOST_TEST(got.all == "late");
 }
 
 BOOST_AUTO_TEST_CASE(keys_change_after_twelve_hours_and_two_old_ones_still_open) {

@@ -17,8 +17,8 @@ namespace sallyport::http2 {
 
 class buffer_pool {
  public:
-  static constexpr std::size_t chunk_bytes = 64 * 1024;
-  static constexpr std::size_t spare_max_bytes = 64 * chunk_bytes;
+  static constexpr std::size_t chunk_bytes = 4096;
+  static constexpr std::size_t spare_max_bytes = 4 * 1024 * 1024;
   std::unique_ptr<std::byte[]> take(std::size_t bytes);  // chunk_bytes, or that times a power of two
   void give(std::unique_ptr<std::byte[]> memory, std::size_t bytes);
 
@@ -28,8 +28,8 @@ class buffer_pool {
   void watch(std::size_t bytes, std::function<void()> tell) { watched_ = bytes, tell_ = std::move(tell); }
 
  private:
-  // Of 64, 128, 256 and 512 KiB. The allocator would give the large ones back to the system each time.
-  std::array<std::vector<std::unique_ptr<std::byte[]>>, 4> spare_;
+  // Of 4 to 512 KiB. The allocator would give the large ones back to the system each time.
+  std::array<std::vector<std::unique_ptr<std::byte[]>>, 8> spare_;
   std::size_t used_ = 0, watched_ = 0, spare_bytes_ = 0;
   std::function<void()> tell_;
 };

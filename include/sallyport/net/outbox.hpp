@@ -14,11 +14,12 @@ class outbox {
  public:
   // Sends what is kept and then `data`, in one system call where nothing is kept. done: the socket took all; blocked: the rest is kept.
   core::result<core::progress> send(core::tcp_socket& socket, core::bytes data);
+  void keep(core::bytes rest);  // it leaves with the next send
   void clear() noexcept;
   std::size_t size() const { return kept_.size() - kept_at_; }
+  std::size_t memory() const { return kept_.capacity(); }
 
  private:
-  void keep(core::bytes rest);
   std::vector<std::byte> kept_;  // from kept_at_ on
   std::size_t kept_at_ = 0;
 };

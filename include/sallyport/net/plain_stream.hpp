@@ -14,7 +14,7 @@ class plain_stream final : public stream {
   core::task<core::result<core::progress>> receive(receiver& to) override;
   core::result<core::progress> write(core::bytes data) override;
   core::task<core::result<core::progress>> drained() override;
-  core::task<core::result<core::progress>> close() override;
+  core::result<core::progress> try_close() override;
   void abort() noexcept override;
   void reset() noexcept override;
   std::size_t unsent() const override { return outbox_.size(); }

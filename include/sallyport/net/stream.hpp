@@ -40,8 +40,10 @@ class stream {
   virtual core::task<core::result<core::progress>> drained() = 0;
 
   // Says that we send no more (close_notify, then shutdown of the sending side), after what is kept. The peer's bytes can still be
-  // received.
-  virtual core::task<core::result<core::progress>> close() = 0;
+  // received. blocked: it is not all said; call `drained`, then this again. Nothing can be written from the first call on.
+  virtual core::result<core::progress> try_close() = 0;
+  // The two together, until all is said.
+  core::task<core::result<core::progress>> close();
 
   // Ends both directions at once; every pending wait ends with operation_aborted. Never fails.
   virtual void abort() noexcept = 0;

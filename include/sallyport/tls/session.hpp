@@ -57,8 +57,10 @@ class session final : public net::stream {
   session& operator=(const session&) = delete;
 
   // The handshake; the absolute deadline is the caller's. A first byte that opens no TLS record is errc::not_tls; a server has then sent
-  // nothing.
-  core::task<core::result<core::progress>> accept();
+  // nothing. last_words::kept: what ends the handshake leaves with the next `write`, an empty one as well, or `drained`, which is to follow
+  // soon: one segment, and one call, for it and for the caller's first words.
+  enum class last_words { sent, kept };
+  core::task<core::result<core::progress>> accept(last_words = last_words::sent);
   // A server of TLS 1.3 judges our certificate after this has succeeded: its alert is the end of a later `receive`.
   core::task<core::result<core::progress>> connect();
   const handshake_failure& failure() const { return failure_; }  // also after errc::broken: reason and openssl
@@ -79,7 +81,7 @@ class session final : public net::stream {
   core::task<core::result<core::progress>> receive(net::receiver& to) override;
   core::result<core::progress> write(core::bytes data) override;
   core::task<core::result<core::progress>> drained() override;
-  core::task<core::result<core::progress>> close() override;
+  core::result<core::progress> try_close() override;
   void abort() noexcept override;
   void reset() noexcept override;
   std::size_t unsent() const override { return outbox_.size(); }
@@ -101,10 +103,11 @@ class session final : public net::stream {
   std::string_view peer() const { return is_server_ ? "client" : "server"; }
   template <class Operation>
   verdict ask(Operation operation);
-  core::task<core::result<core::progress>> shake_hands();
+  core::task<core::result<core::progress>> shake_hands(last_words);
   core::result<core::progress> first_bytes(std::size_t budget);
   core::error_code refuse_opening();
   core::result<core::progress> advance_handshake();
+  void open();
   core::error_code refuse(const verdict& why);
   core::error_code refuse(std::string reason);
   void know_server();

@@ -16,7 +16,7 @@ GRPC_BACKEND = Path(__file__).resolve().parent / "grpc_backend.py"
 
 
 def python_of(venv: str) -> Path:
-    """The Python of a virtual environment (lite, py24, py26, py30, milvus235, tests); `./dev test` makes them."""
+    """The Python of a virtual environment (lite, py24, py26, py30, milvus235, scan, tests); `./dev test` makes them."""
     path = VENVS / venv / "bin" / "python"
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing: ./dev test makes the virtual environments, or set SALLYPORT_VENVS")

@@ -1,9 +1,10 @@
-"""Other TLS servers that ask for client certificates, with the trust of a kit: nginx and HAProxy of Debian."""
+"""Other TLS servers that ask for client certificates, with the trust of a kit: nginx and HAProxy of Debian, and Envoy."""
 
+import json
 import socket
 from pathlib import Path
 
-from support.paths import peer
+from support.paths import VENVS, peer
 from support.process import Process
 
 
@@ -68,3 +69,32 @@ frontend door
   http-request return status 200 content-type text/plain string ok
 """)
     return TlsPeer([peer("haproxy"), "-db", "-f", configuration], port)
+
+
+def envoy(folder: Path, kit: Path) -> TlsPeer:
+    port = free_port()
+    http = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+    answer = {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "ok"}}}
+    manager = {
+        "@type": f"type.googleapis.com/{http}", "stat_prefix": "door", "codec_type": "AUTO",
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [answer]}]},
+        "http_filters": [{"name": "envoy.filters.http.router",
+                          "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}],
+    }
+    tls = {
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext", "require_client_certificate": True,
+        "common_tls_context": {
+            "alpn_protocols": ["h2", "http/1.1"],
+            "tls_params": {"tls_minimum_protocol_version": "TLSv1_2", "tls_maximum_protocol_version": "TLSv1_3"},
+            "tls_certificates": [{"certificate_chain": {"filename": f"{kit}/server.pem"}, "private_key": {"filename": f"{kit}/server.key"}}],
+            "validation_context": {"trusted_ca": {"filename": f"{kit}/ca.pem"}, "crl": {"filename": f"{kit}/crl.pem"}, "max_verify_depth": 4},
+        },
+    }
+    listener = {
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+        "filter_chains": [{"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}],
+                           "transport_socket": {"name": "tls", "typed_config": tls}}],
+    }
+    configuration = folder / "envoy.json"
+    configuration.write_text(json.dumps({"static_resources": {"listeners": [listener]}}))
+    return TlsPeer([VENVS / "envoy" / "bin" / "envoy", "-c", configuration, "--concurrency", "1", "--disable-hot-restart", "-l", "off"], port)
