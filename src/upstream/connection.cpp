@@ -14,9 +14,10 @@ constexpr std::size_t pending_acknowledgements_max_bytes = 64 * 17;  // of PINGs
 
 }  // namespace
 
-connection::connection(pool& home, std::unique_ptr<net::stream> stream, std::uint64_t number)
+connection::connection(pool& home, std::unique_ptr<net::stream> stream, std::uint64_t number, std::uint64_t trusted)
     : home_(home),
       number_(number),
+      trusted_(trusted),
       stream_(std::move(stream)),
       session_(home.limits_, home.around_.buffers, home.around_.scratch, *this, core::clock::now()),
       pump_(home.around_.turn, home.around_.tasks, *stream_, *this),
@@ -206,7 +207,7 @@ void connection::sweep(core::clock::time_point now) {
   session_.sweep(now);
   if (session_.has_output()) pump_.mark();
   if (!idle()) last_busy_ = now;
-  if (now >= retire_at_) retired_ = true;
+  if (now >= retire_at_ || trusted_ != home_.trust_generation()) retired_ = true;
   if (idle() && (leaving() || now - last_busy_ >= home_.settings_.idle)) return abort();
   if (session_.ping_outstanding()) {
     if (core::defended("O07a") && now - ping_sent_ >= ping_wait && !std::exchange(suspect_, true))

@@ -14,7 +14,7 @@ class connection final : public http2::client_events,
                          public net::output_source,
                          public std::enable_shared_from_this<connection> {
  public:
-  connection(pool& home, std::unique_ptr<net::stream> stream, std::uint64_t number);
+  connection(pool& home, std::unique_ptr<net::stream> stream, std::uint64_t number, std::uint64_t trusted);
   ~connection();
 
   core::task<void> run();  // until the connection ends
@@ -56,7 +56,7 @@ class connection final : public http2::client_events,
   void lost(core::error_code why);
 
   pool& home_;
-  const std::uint64_t number_;
+  const std::uint64_t number_, trusted_;
   const std::unique_ptr<net::stream> stream_;
   http2::client_session session_;
   net::output_pump pump_;

@@ -93,6 +93,8 @@ class endpoint_pool : public opener {
   virtual void fail(balanced_request& who, failure why) = 0;  // who is in no line any more: told, and given back
 
   core::clock::time_point retirement(core::clock::time_point born);  // of a connection that is made now
+  // Read before a connection is made: when it has changed since, the connection takes no new requests. 0 without TLS.
+  std::uint64_t trust_generation() const { return settings_.trust ? settings_.trust->generation() : 0; }
   exchange* refused(failure why);
   void count(failure why);
   void failing(telemetry::ejection why);

@@ -27,7 +27,7 @@ class http1_connection final : public http1::client_events,
                                public net::output_source,
                                public std::enable_shared_from_this<http1_connection> {
  public:
-  http1_connection(http1_pool& home, std::unique_ptr<net::stream> stream);
+  http1_connection(http1_pool& home, std::unique_ptr<net::stream> stream, std::uint64_t trusted);
   ~http1_connection();
 
   core::task<void> run();  // until the connection ends
@@ -64,6 +64,7 @@ class http1_connection final : public http1::client_events,
   void lost(core::error_code why);
 
   http1_pool& home_;
+  const std::uint64_t trusted_;
   const std::unique_ptr<net::stream> stream_;
   http1::client_session session_;
   net::output_pump pump_;

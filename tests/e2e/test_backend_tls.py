@@ -7,15 +7,19 @@ certificate as Milvus' documented recipe makes it, which has no subjectAltName; 
 
 import base64
 import re
+import shutil
 import socket
 import ssl
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from support import certificates
+from support.page import until
 from support.paths import python_of
 
 TOKEN = base64.b64encode(b"root:Milvus").decode()
@@ -133,3 +137,55 @@ def test_a_certificate_of_the_recipe_without_a_san_is_refused_in_words_that_help
     ask(unverified, certs)
     assert recipe.bytes > 0
     recipe.listener.close()
+
+
+class Guarded:
+    """A gRPC server that wants a certificate of an authority of its own, and tells whose certificates it has seen."""
+
+    def __init__(self, shown, believed):
+        cert, key = shown
+        self.seen = []
+        self.server = grpc.server(ThreadPoolExecutor(2))
+        self.server.add_generic_rpc_handlers((self,))
+        mine = grpc.ssl_server_credentials([(key.read_bytes(), cert.read_bytes())], believed.read_bytes(), require_client_auth=True)
+        self.port = self.server.add_secure_port("127.0.0.1:0", mine)
+        self.server.start()
+
+    def service(self, _details):
+        def answer(_request, call):
+            self.seen.append(call.auth_context()["x509_common_name"][0].decode())
+            return b""
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+
+def test_what_the_backend_is_judged_by_and_what_it_is_shown_change_without_a_restart(sallyport, certs, folder):
+    """A new file is in force for the next request: the connection that was made with the old ones gets none any more."""
+    ours, stranger = certificates.authority(folder, "ours"), certificates.authority(folder, "stranger")
+    guarded = Guarded(certificates.leaf(folder, "backend", ours, purposes=(ExtendedKeyUsageOID.SERVER_AUTH,), dns=("localhost",)), ours[0])
+    clients = {name: certificates.leaf(folder, name, ours) for name in ("first", "second")}
+    files = {"ca": folder / "live-ca.pem", "cert": folder / "live.pem", "key": folder / "live.key"}
+
+    def put(**new):
+        for name, source in new.items():
+            shutil.copy(source, folder / "new")
+            (folder / "new").rename(files[name])
+
+    put(ca=stranger[0], cert=clients["first"][0], key=clients["first"][1])
+    program = sallyport(backend(guarded.port, {name: str(file) for name, file in files.items()} | {"server_name": "localhost"}), certs=certs, mode=2)
+    assert ask(program, certs) == grpc.StatusCode.UNAVAILABLE
+    assert program.wait_event("backend_unreachable")["reason"].startswith("TLS: ")
+
+    def changed(**new):
+        mark = program.mark()
+        put(**new)
+        program.wait_event("certificates_reloaded", since=mark, backend="milvus")
+
+    changed(ca=ours[0])
+    until(lambda: ask(program, certs) == grpc.StatusCode.OK)  # the pause after a failure
+    assert guarded.seen == ["first"]
+    changed(cert=clients["second"][0], key=clients["second"][1])
+    until(lambda: ask(program, certs) == grpc.StatusCode.OK and guarded.seen[-1] == "second", timeout=2)
+    changed(ca=stranger[0])
+    until(lambda: ask(program, certs) == grpc.StatusCode.UNAVAILABLE, timeout=2)
+    guarded.server.stop(None)

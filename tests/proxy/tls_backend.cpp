@@ -115,6 +115,29 @@ BOOST_AUTO_TEST_CASE(rest_passes_and_offers_http1) {
   BOOST_TEST(seen[0].how.alpn == "http/1.1");
 }
 
+BOOST_AUTO_TEST_CASE(a_connection_takes_no_new_requests_when_what_it_was_believed_by_has_changed) {
+  grpc_backend grpc(*this);
+  auto client = grpc.on.client();
+  const auto under_way = client.open(request(path_of("Echo")), false);
+  BOOST_TEST(grpc.call(client) == "0");
+  rest_backend rest(*this);
+  BOOST_TEST(ask(rest.on, both[0], {.path = "/v2/vectordb/echo", .body = "x"}).status == 200);
+  chosen.backend.trust->replace(trust(chosen.backend.tls->files));
+  const auto until = support::steady::now() + 5s;
+  while (grpc.front.clients().size() < 2) {
+    BOOST_TEST(grpc.call(client) == "0");
+    BOOST_REQUIRE(support::steady::now() < until);
+  }
+  while (rest.front.clients().size() < 2) {
+    BOOST_TEST(ask(rest.on, both[0], {.path = "/v2/vectordb/echo", .body = "x"}).status == 200);
+    BOOST_REQUIRE(support::steady::now() < until);
+  }
+  // What the old one carries goes on.
+  const auto content = message("still here");
+  BOOST_REQUIRE_EQUAL(client.upload(under_way, content, true), content.size());
+  BOOST_TEST((client.finish(under_way).body == content));
+}
+
 BOOST_AUTO_TEST_CASE(tunnels_carry_bytes_inside_tls_and_offer_nothing) {
   bytes_backend b(*this);
   http1_client client(b.on.port());
