@@ -20,7 +20,7 @@ constexpr std::array<std::uint8_t, symbols> lengths{
     22, 25, 26, 26, 26, 27, 27, 26, 24, 25, 19, 21, 26, 27, 27, 26, 27, 24, 21, 21, 26, 26, 28, 27, 27, 27, 20, 24, 20, 21, 22, 21, 21,
     23, 22, 22, 25, 25, 24, 24, 26, 23, 26, 27, 26, 26, 27, 27, 27, 27, 27, 28, 27, 27, 27, 27, 27, 26, 30,
 };
-constexpr unsigned longest = 30, quick_bits = 10;
+constexpr unsigned longest = 30, quick_bits = 12;
 
 struct canonical_code {
   std::array<std::uint32_t, longest + 1> first{};   // the lowest code of a length
@@ -46,7 +46,7 @@ constexpr canonical_code make_code() {
 constexpr canonical_code code_of_hpack = make_code();
 static_assert(code_of_hpack.first[30] + code_of_hpack.count[30] == 1u << 30);  // complete: the last is EOS, all ones
 
-// What the next ten bits begin with: one symbol, or two where both fit, which is most of what is sent.
+// What the next twelve bits begin with: one symbol, or two where both fit, which is most of what is sent.
 struct quick_entry {
   std::array<char, 2> text{};
   std::uint8_t count = 0;  // 0: the code is longer
