@@ -19,6 +19,9 @@ COMMENT_OR_LITERAL = re.compile(
     r"//[^\n]*|/\*.*?\*/|R\"(?P<mark>[^()\\\s]{0,16})\(.*?\)(?P=mark)\"|\"(?:\\.|[^\"\\\n])*\"|(?<![0-9A-Fa-f])'(?:\\.|[^'\\\n])+'", re.S)
 # A key is the PEM line with base64 after it; the line alone may stand in a test or a text.
 PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----.{0,400}?[A-Za-z0-9+/]{40}", re.S)
+# Papers that are not in the repository, so that nobody who has it can follow the word. A line may break in the middle of it.
+LOST_PAPER = re.compile(rb"passage[\s/#]+\d|milvus-behaviou[r]|ttacks[\s/#]+[A-Z]\d")
+LOST_WORDS = (b"passage", b"milvus-b", b"ttacks")  # to look for these first is quick
 KEY_FILE = re.compile(r"\.(?:key|pem|p12|pfx)$")
 
 # What a header's path begins with, and the USES words of which a room needs one. The first that fits counts.
@@ -113,7 +116,10 @@ class Check:
             self.check_file(path)
         for path in self.project_files():
             self.check_cmake(path)
-            self.check_keys(path)
+            with open(os.path.join(self.root, path), "rb") as f:
+                content = f.read()
+            self.check_keys(path, content)
+            self.check_papers(path, content)
         return sorted(self.faults)
 
     # ------------------------------------------------------------ sources
@@ -226,15 +232,20 @@ class Check:
         for found in LINKING.finditer(text):
             self.fault(path, line_of(text, found.start()), "libraries are linked by sallyport_room(… KNOWS … USES …) alone, in cmake/")
 
-    def check_keys(self, path):
+    def check_keys(self, path, content):
         if KEY_FILE.search(path):
             self.fault(path, 1, "keys and certificates are not committed: make them at run time")
             return
-        with open(os.path.join(self.root, path), "rb") as f:
-            content = f.read()
         found = PRIVATE_KEY.search(content) if b"PRIVATE KEY" in content else None
         if found:
             self.fault(path, content.count(b"\n", 0, found.start()) + 1, "a private key is not committed: make it at run time")
+
+    def check_papers(self, path, content):
+        if not any(word in content for word in LOST_WORDS):
+            return
+        for found in LOST_PAPER.finditer(content):
+            self.fault(path, content.count(b"\n", 0, found.start()) + 1,
+                       "names a paper that is not in the repository: say docs/passage.md N, docs/defences.md ROW, or where the rule comes from")
 
 
 def main():

@@ -27,7 +27,7 @@ namespace {
 
 namespace asio = core::asio;
 constexpr int ok = 0, bad_configuration = 2, cannot_start = 3;
-constexpr auto warn_every = std::chrono::hours(1);  // O6
+constexpr auto warn_every = std::chrono::hours(1);  // of unsafe keys that are in force
 constexpr auto look_every = std::chrono::seconds(1);
 constexpr std::uint64_t burst_connections = 100;
 
@@ -36,7 +36,7 @@ int complain(int code, const std::string& what) {
   return code;
 }
 
-// Connections are files: as many as the system allows. No core file: it would hold keys and passwords (attacks A28).
+// Connections are files: as many as the system allows. No core file: it would hold keys and passwords.
 void set_process_limits() {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

@@ -94,7 +94,7 @@ gate::verdict gate::impl::admit(const evidence& facts, memo& remembered, waiter&
   decoded_token decoded;
   const auto token = read_token(facts.spoken, facts.authorization, decoded.room);
   if (!token) return turned_away(denial::invalid_token);
-  // Milvus 1.1: the first colon splits; without one it is an API key.
+  // As Milvus does: the first colon splits; without one it is an API key.
   const auto colon = token->find(':');
   if (colon == std::string_view::npos) return turned_away(denial::api_key_unknown);
   return look_up(facts, {*token, token->substr(0, colon), token->substr(colon + 1)}, remembered, who);

@@ -19,7 +19,7 @@ const upstream::settings* backend_of(const settings& s, const proxy::listener_se
   return nullptr;
 }
 
-// O6: what each unsafe key permits, listener by listener.
+// What each unsafe key permits, listener by listener.
 bool needs_no_tokens(const proxy::listener_settings& l) {
   return l.tokens == auth::tokens::none && !l.certificate_user && !is_loopback(l.address.host);
 }

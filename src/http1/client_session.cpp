@@ -108,7 +108,7 @@ void client_session::on_fault(const refusal& why) {
 }
 
 // Nothing was asked, or it has not left yet, or all of it is answered: what comes then would be taken for the answer to another request
-// (attacks H27).
+// (docs/defences.md H27).
 bool client_session::on_whole(bool input_waits) {
   if (awaiting_ && output_was_taken_) {
     awaiting_ = false;

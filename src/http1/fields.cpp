@@ -53,7 +53,7 @@ refusal each_line(std::span<char> lines, Each&& each) {
   return {};
 }
 
-// What a client must not have removed on its behalf: attacks P12.
+// What a client must not have removed on its behalf (docs/defences.md P12).
 bool is_protected(std::string_view option) {
   constexpr std::string_view kept[]{"authorization", "host", "content-length", "content-type", "cookie"};
   if (std::any_of(std::begin(kept), std::end(kept), [option](auto name) { return is_word(option, name); })) return true;
@@ -85,7 +85,7 @@ refusal read_connection(std::string_view value, connection_facts& facts, named_f
   }
 }
 
-// RFC 9110 8.6 would bear several that are equal; here one, and digits alone (attacks P03).
+// RFC 9110 8.6 would bear several that are equal; here one, and digits alone (docs/defences.md P03).
 refusal read_content_length(std::string_view value, connection_facts& facts) {
   if (core::defended("P03a") && facts.content_length >= 0) return {400, "two_content_lengths"};
   if (!read_decimal(value, facts.content_length) && core::defended("P03b")) return {400, "bad_content_length"};

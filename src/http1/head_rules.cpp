@@ -22,7 +22,8 @@ bool is_version(std::string_view text) {
   return text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' && is_digit(text[7]);
 }
 
-// RFC 9112 3.2.2: `scheme://authority/path`. Both its scheme and its authority must be what the connection and Host say (attacks P07).
+// RFC 9112 3.2.2: `scheme://authority/path`. Both its scheme and its authority must be what the connection and Host say
+// (docs/defences.md P07).
 refusal read_absolute_form(std::string_view target, std::string_view scheme, const request_line& line, std::string_view host,
                            std::string_view& path) {
   const auto colon = target.find("://");

@@ -1,5 +1,5 @@
-// What makes a head malformed (RFC 9112 3, 4 and 6; attacks P01 to P15), as pure functions over a head that is whole. Nothing malformed
-// gets further.
+// What makes a head malformed (RFC 9112 3, 4 and 6; docs/defences.md P01 to P15), as pure functions over a head that is whole. Nothing
+// malformed gets further.
 #pragma once
 
 #include "fields.hpp"

@@ -204,7 +204,7 @@ std::size_t session::send_data(core::bytes payload, bool end) {
   if (closing_) return payload.size();
   SALLYPORT_EXPECT(sending_ && !end_waits_);
   if (!fits(payload.size(), end)) {
-    // What was announced cannot be kept any more: half a message it is, whoever is to blame (passage 17).
+    // What was announced cannot be kept any more: half a message it is, whoever is to blame (docs/passage.md 17).
     note_failure(end && payload.size() < unsent_ ? "message_shorter_than_announced" : "message_longer_than_announced");
     cut_message();
     return payload.size();

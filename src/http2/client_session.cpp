@@ -14,7 +14,7 @@
 namespace sallyport::http2 {
 namespace {
 
-// What backends bear of resets (passage 18): nghttpd and Go end a connection at a burst of a thousand.
+// What backends bear of resets (docs/passage.md 18): nghttpd and Go end a connection at a burst of a thousand.
 limits with_upstream_resets(limits l) {
   l.resets = 300;
   l.resets_per_second = 10;
@@ -22,7 +22,7 @@ limits with_upstream_resets(limits l) {
 }
 
 constexpr double orphan_reserve = 75;          // so many resets are left to requests whose clients go now
-constexpr std::uint8_t informational_max = 8;  // passage 18
+constexpr std::uint8_t informational_max = 8;  // docs/passage.md 18
 
 }  // namespace
 
@@ -33,7 +33,7 @@ client_session::client_session(const limits& within, buffer_pool& pool, decoded_
   auto* at = frame(6, settings_frame, no_flags, 0);
   put16(at, enable_push);
   put32(at + 2, 0);
-  grow_connection_window(0x7fffffff);  // streams are bounded each, the connection is not (passage 20)
+  grow_connection_window(0x7fffffff);  // streams are bounded each, the connection is not (docs/passage.md 20)
 }
 
 std::size_t client_session::capacity() const {

@@ -1,5 +1,5 @@
-// Why the ids that are not open any more are not: for the last 1,024 ids of one side's streams, two bits each (RFC 9113 5.1, passage 2).
-// Owned by one session. What is older is forgotten, and treated like what we reset: ignored and credited.
+// Why the ids that are not open any more are not: for the last 1,024 ids of one side's streams, two bits each (RFC 9113 5.1,
+// docs/passage.md 2). Owned by one session. What is older is forgotten, and treated like what we reset: ignored and credited.
 #pragma once
 
 #include <algorithm>

@@ -5,7 +5,7 @@
 namespace sallyport::http2 {
 namespace {
 
-// Ours, written by us alone: any spelling of the prefix, `_` for `-` included (attacks: identity spoofing).
+// Ours: no client may have a say in it, whatever the spelling of the prefix, `_` for `-` included.
 bool is_identity(std::string_view name) {
   constexpr std::string_view prefix = "x-sallyport-";
   if (name.size() < prefix.size()) return false;

@@ -35,8 +35,8 @@ class hpack_decoder {
 };
 
 // Literals and the static table; with a table, six fields of a gRPC request are entered: `:authority`, `:path`, `content-type`,
-// `user-agent`, `te` and `grpc-accept-encoding`. Everything else never is, so that no client can thrash the table of all (passage, HPACK).
-// No Huffman: it costs more than it saves here.
+// `user-agent`, `te` and `grpc-accept-encoding`. Everything else never is, so that no client can thrash the table of all
+// (docs/passage.md, HPACK). No Huffman: it costs more than it saves here.
 class hpack_encoder {
  public:
   enum class table { none, shared };

@@ -44,7 +44,7 @@ void server_session::on_headers(std::uint32_t id, bool end, bool too_large) {
   }
   highest_peer_id_ = id;
   closed_->use(id);
-  // After our GOAWAY: inflated, dropped, its DATA credited (passage 7).
+  // After our GOAWAY: inflated, dropped, its DATA credited (docs/passage.md 7).
   if (core::defended("H23a") && id > last_accepted_id_) return closed_->close(id, closed_ids::state::reset);
   if (core::defended("H15a") && open_streams() >= limits_.streams) {
     write_rst(id, code::refused_stream);  // certainly not processed: the client may send it again
@@ -69,7 +69,8 @@ void server_session::on_headers(std::uint32_t id, bool end, bool too_large) {
   handler_.request_started(s, head, end);
 }
 
-// Of a gRPC client's trailers only their end matters: grpc-go and grpc-core end the whole connection at a second HEADERS (passage 4).
+// Of a gRPC client's trailers only their end matters: grpc-go and grpc-core end the whole connection at a second HEADERS
+// (docs/passage.md 4).
 void server_session::trailers(stream& s, bool end) {
   if (s.remote_ended) return stream_error(s.id, &s, code::stream_closed);
   if (!end || !trailers_are_valid(block_fields(), true)) return stream_error(s.id, &s, code::protocol_error);
@@ -79,7 +80,7 @@ void server_session::trailers(stream& s, bool end) {
 }
 
 void server_session::count_oversize() {
-  constexpr std::uint32_t bearable = 3;  // within a minute (passage 6)
+  constexpr std::uint32_t bearable = 3;  // within a minute (docs/passage.md 6)
   if (oversize_ == 0 || now_ - oversize_since_ > std::chrono::minutes(1)) {
     oversize_ = 0;
     oversize_since_ = now_;
@@ -136,7 +137,8 @@ void server_session::sweep(time_point now) {
   });
 }
 
-// An answer for which the client opens no window (passage 24, attacks H13). A window that is opened by a byte now and then is closed.
+// An answer for which the client opens no window (docs/passage.md 24, docs/defences.md H13). A window that is opened by a byte now and then
+// is closed.
 bool server_session::is_stalled(stream& s) const {
   constexpr std::uint64_t progress_bytes = 1024;
   if (!s.waiting || (s.send_window > 0 && connection_send_window_ > 0)) {

@@ -15,7 +15,7 @@
 namespace sallyport::http2 {
 namespace {
 
-constexpr double ping_rate = 1, pings_saved_max = 1000;  // passage 5
+constexpr double ping_rate = 1, pings_saved_max = 1000;  // docs/passage.md 5
 constexpr double settings_rate = 2, unknown_frames_rate = 20;
 
 std::size_t slot_of(std::uint32_t id, std::size_t size) { return (id >> 1) & (size - 1); }
@@ -107,7 +107,7 @@ void session::remove(stream& s) {
 
 void session::finish_if_done(stream& s) {
   if (role_ == side::client && s.remote_ended && !s.local_ended && !s.owner) {
-    // An orphan that was answered (passage 18): its slot comes back, and no reset is spent on it.
+    // An orphan that was answered (docs/passage.md 18): its slot comes back, and no reset is spent on it.
     unqueue(s);
     s.waiting.reset();
     end_stream_now(s);
@@ -135,7 +135,7 @@ std::byte* session::frame(std::size_t payload, std::uint8_t type, std::uint8_t f
 }
 
 void session::append_block(std::uint32_t id, core::bytes block, bool end) {
-  // Split by the frame size, without PADDED and PRIORITY (passage 22).
+  // Split by the frame size, without PADDED and PRIORITY (docs/passage.md 22).
   auto type = headers_frame;
   std::uint8_t flags = end ? end_stream : no_flags;
   for (;;) {
@@ -315,7 +315,7 @@ void session::grow_connection_window(std::int64_t to) {
   connection_window_target_ = to;
 }
 
-// ---- DATA that had to wait: streams take turns in frames of at most 16 KiB (passage 22)
+// ---- DATA that had to wait: streams take turns in frames of at most 16 KiB (docs/passage.md 22)
 
 void session::queue(stream& s) {
   if (s.queued) return;

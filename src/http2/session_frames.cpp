@@ -114,7 +114,7 @@ void session::count_connection(std::size_t bytes) {
   connection_receive_window_ -= n;
   if (core::defended("H14c") && connection_receive_window_ < 0) return fail(code::flow_control_error, "DATA over the connection's window");
   connection_uncredited_ += n;
-  // Connection credit goes back at once (passage 20), in updates of half a window or a MiB.
+  // Connection credit goes back at once (docs/passage.md 20), in updates of half a window or a MiB.
   const auto enough = std::min<std::int64_t>(connection_window_target_ / 2, 1 << 20);
   if (connection_uncredited_ < enough) return;
   write_window_update(0, static_cast<std::uint32_t>(connection_uncredited_));
@@ -153,7 +153,7 @@ void session::handle_data_frame(std::uint8_t flags, std::uint32_t id, std::size_
     }
   }
   data_ends_ = (flags & end_stream) != 0;
-  // A frame that brings nothing costs its sender nothing (attacks H08).
+  // A frame that brings nothing costs its sender nothing (docs/defences.md H08).
   if (content || data_ends_)
     empty_data_ = 0;
   else if (role_ == side::server && core::defended("H08") && ++empty_data_ > limits_.empty_data)
@@ -187,7 +187,7 @@ void session::data_payload(core::bytes payload, bool last) {
   const bool end = last && data_ends_;
   if (end && !take_end(*s)) return;
   if (!s->owner) {
-    // Refused or answered already: what still comes is credited, and a client that goes on is told to stop (passage 12).
+    // Refused or answered already: what still comes is credited, and a client that goes on is told to stop (docs/passage.md 12).
     if (role_ == side::server && !data_ends_ && may_stop(*s)) return reset(*s, code::no_error);
     credit(*s, payload.size());
   } else if (!payload.empty() || end)
@@ -232,7 +232,7 @@ void session::handle_headers(std::uint8_t flags, std::uint32_t id, core::bytes p
 
 void session::handle_continuation(std::uint8_t flags, std::uint32_t, core::bytes payload) {
   if (!block_id_) return fail(code::protocol_error, "CONTINUATION without HEADERS");
-  // Empty ones count: a flood of them costs a peer nothing (attacks H03).
+  // Empty ones count: a flood of them costs a peer nothing (docs/defences.md H03).
   if (core::defended("H03a") && ++block_continuations_ > limits_.continuations)
     return exceed(limit::continuations, "too many CONTINUATION frames");
   if (core::defended("H03b") && block_.size() + payload.size() > limits_.header_block_bytes)
@@ -286,7 +286,7 @@ void session::handle_settings(std::uint8_t flags, std::uint32_t id, core::bytes 
   }
   if (payload.size() % 6) return fail(code::frame_size_error, "SETTINGS of a wrong length");
   settings_seen_ = true;
-  // Each costs an acknowledgement, and a change of the window a walk over the streams (attacks H04).
+  // Each costs an acknowledgement, and a change of the window a walk over the streams (docs/defences.md H04).
   if ((core::defended("H04b") && payload.size() / 6 > limits_.settings_entries) || (core::defended("H04a") && !settings_.take(now_)))
     return exceed(limit::settings, "too many SETTINGS");
   for (std::size_t at = 0; at < payload.size() && !failed_; at += 6) handle_setting(get16(payload, at), get32(payload, at + 2));
@@ -335,14 +335,14 @@ void session::handle_ping(std::uint8_t flags, std::uint32_t id, core::bytes payl
     return;
   }
   if (core::defended("H05") && !pings_.take(now_))
-    return exceed(limit::pings, "too_many_pings");  // passage 5; the words that grpc clients know
+    return exceed(limit::pings, "too_many_pings");  // docs/passage.md 5; the words that grpc clients know
   write_ping(opaque, true);
 }
 
 void session::handle_window_update(std::uint32_t id, core::bytes payload) {
   if (payload.size() != 4) return fail(code::frame_size_error, "WINDOW_UPDATE of a wrong length");
   const std::int64_t more = get32(payload, 0) & id_mask;
-  // What a client may have reason to send grows with what we sent (attacks H09).
+  // What a client may have reason to send grows with what we sent (docs/defences.md H09).
   if (role_ == side::server && core::defended("H09") &&
       ++window_updates_ > limits_.window_updates + 2 * (streams_opened_ + 10 * data_sent_))
     return exceed(limit::window_updates, "too many WINDOW_UPDATE frames");

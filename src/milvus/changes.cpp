@@ -1,4 +1,4 @@
-// Create, update and drop (milvus-behaviour 3.7 and 3.8: codes, texts, order of checks).
+// Create, update and drop: codes, texts and order of checks of Milvus 2.3.5 (its internal/proxy/impl.go).
 //
 // Names are trimmed before anything else. Milvus validates the trimmed name of a new user; 2.3 to 2.5 then store the untrimmed one, later
 // ones trim it too, in changes and drops as well. Trimmed everywhere, what was created as " pad " is dropped as " pad ", and no blank

@@ -15,7 +15,7 @@ inline constexpr std::uint32_t permission_denied = 7, resource_exhausted = 8, un
 }
 
 // What stands in common.Status when gRPC's own status is OK. Milvus builds it in one of two ways: its proxy through `merr`, which repeats
-// the reason as detail, and its RootCoord by hand, without detail (milvus-behaviour 2.3).
+// the reason as detail, and its RootCoord by hand, without detail (seen on Milvus 2.3.5).
 struct fault_status {
   std::int32_t error_code, code;
   std::string reason;

@@ -1,4 +1,4 @@
-// ListCredUsers and SelectUser (milvus-behaviour 4.2).
+// ListCredUsers and SelectUser: as with Milvus 2.3.5, whoever asks for a user that there is not gets an empty answer.
 #include "call.hpp"
 
 #include <utility>

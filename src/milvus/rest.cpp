@@ -1,4 +1,4 @@
-// The user calls as REST v2 has them (milvus-behaviour 2.4 and 4.3): what a body must hold, and how an ending looks in JSON.
+// The user calls as REST v2 has them (its httpserver/handler_v2.go): what a body must hold, and how an ending looks in JSON.
 #include <sallyport/milvus/rest.hpp>
 
 #include "call.hpp"

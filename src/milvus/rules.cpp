@@ -1,4 +1,4 @@
-// Milvus' rules for names and passwords (milvus-behaviour 3.4, 3.5 and the texts of 3.7, where Go's slips of formatting are repaired).
+// Milvus' rules for names and passwords (its internal/proxy/util.go) in the texts of 2.3.5, where Go's slips of formatting are repaired.
 #include <sallyport/milvus/service.hpp>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// How fast a request's body comes, measured only while the client is the one to move (passage 24, attacks P14): slower is not a client's
-// but an attack's. Of one connection.
+// How fast a request's body comes, measured only while the client is the one to move (docs/passage.md 24, docs/defences.md P14): slower is
+// not a client's but an attack's. Of one connection.
 #pragma once
 
 #include <sallyport/core/asio.hpp>

@@ -1,5 +1,5 @@
-// What one worker may hold for bytes on their way (`limits.buffers`), and who gives way when it runs short (passage 23). Owned by the
-// worker, used on its thread.
+// What one worker may hold for bytes on their way (`limits.buffers`), and who gives way when it runs short (docs/passage.md 23). Owned by
+// the worker, used on its thread.
 //
 //   half of it in use      windows stop growing
 //   three quarters         new requests of those who hold more than their share are refused: UNAVAILABLE, 503

@@ -1,4 +1,4 @@
-// One CONNECT (P7), and in HTTP/2 the tunnel that it opens: door 2 judges it, then its target is looked at, then a connection to the
+// One CONNECT, and in HTTP/2 the tunnel that it opens: door 2 judges it, then its target is looked at, then a connection to the
 // backend is made, and only then is there a 200. In HTTP/1.1 the whole connection becomes the tunnel and this is over.
 //
 //   judging -> waiting for the gate   dialling -> for the backend   open -> the stream's DATA goes on as it comes (HTTP/2)

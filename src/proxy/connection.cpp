@@ -10,7 +10,7 @@ namespace sallyport::proxy {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto linger_time = 2s;     // passage 7: a TCP reset would destroy the answers on their way
+constexpr auto linger_time = 2s;     // docs/passage.md 7: a TCP reset would destroy the answers on their way
 constexpr auto distrust_time = 30s;  // what is open may go on for so long when the certificate is not good any more
 
 // The words of over() and ours, as the metrics have them.

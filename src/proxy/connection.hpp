@@ -55,9 +55,9 @@ class connection final : public net::receiver, public net::output_source, public
   bool writing() const { return pump_ && pump_->blocked(); }  // the client has not taken all that was written
   auth::memo& memo() { return memo_; }
   const tls::peer_identity* certificate() const { return identity_.get(); }
-  // Whether door 1 would let the client in now as well: asked at each request and at each sweep (attacks T16). False: it is on its way out.
+  // Whether door 1 would let the client in now as well: asked at each request and at each sweep (docs/tls.md). False: it is on its way out.
   bool still_trusted();
-  // Whether a request for this host belongs to another of the listener's TLS policies than the client has passed (attacks T07).
+  // Whether a request for this host belongs to another of the listener's TLS policies than the client has passed (docs/tls.md).
   bool misdirected(std::string_view authority) const;
   std::string peer_text() const { return peer_.text(); }
   std::string_view source() const { return source_; }  // the client's address, without the port

@@ -38,7 +38,7 @@ struct context {
   std::vector<std::unique_ptr<exchange>> exchanges{};  // owns all, in use or spare
   std::vector<exchange*> spare{};
   buffer_budget* budget = nullptr;
-  bool short_of_buffers = false;         // windows stop growing (passage 23)
+  bool short_of_buffers = false;         // windows stop growing (docs/passage.md 23)
   bool serving = true;                   // false: draining
   std::vector<health_call*> watchers{};  // to be told when that changes
 };

@@ -23,15 +23,15 @@ class downstream {
   virtual void send_trailers(handle on, const std::vector<http2::field>& fields) = 0;  // the end
   virtual void credit(handle on, std::size_t bytes) = 0;                               // of the request: so much has been passed on
   virtual void let_go(handle on) = 0;                                                  // its exchange hears no more of it
-  // The answer is whole, and the request is not: the client is told to stop (passage 12). gently: after the answer has left.
+  // The answer is whole, and the request is not: the client is told to stop (docs/passage.md 12). gently: after the answer has left.
   virtual void stop_request(handle on, bool gently) = 0;
   // The backend certainly did not look at it. True: the client has been told so and may send it again. False: this protocol has no word for
   // that.
   virtual bool refuse_unprocessed(handle on) = 0;
-  // Half an answer: an end that no client takes for the end of the answer (passage 17); `why` is for HTTP/2.
+  // Half an answer: an end that no client takes for the end of the answer (docs/passage.md 17); `why` is for HTTP/2.
   virtual void break_off(handle on, http2::code why) = 0;
-  virtual void close_after() {}                            // HTTP/1.1: this answer is the connection's last (attacks P10)
-  virtual void permitted() = 0;                            // the connection has passed door 2 once (passage 20)
+  virtual void close_after() {}                            // HTTP/1.1: this answer is the connection's last (docs/defences.md P10)
+  virtual void permitted() = 0;                            // the connection has passed door 2 once (docs/passage.md 20)
   virtual bool expects_continue() const { return false; }  // HTTP/1.1: the client waits for a 100; in HTTP/2 the head has a field for it
   virtual http2::window_allowance* response_growth() { return nullptr; }
   virtual std::size_t held_bytes(handle on) const = 0;  // memory of the answer's bytes that wait

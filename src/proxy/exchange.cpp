@@ -24,7 +24,7 @@ std::uint32_t number_in(std::string_view text) {
 }
 
 // "gRPC over HTTP2", Timeout: up to eight digits and a unit. The client gives up by itself; a backend that does not gets CANCEL from us
-// some time later (passage 24). What is malformed is the backend's to answer.
+// some time later (docs/passage.md 24). What is malformed is the backend's to answer.
 core::clock::time_point give_up_time(core::clock::time_point began, std::string_view timeout) {
   using namespace std::chrono_literals;
   constexpr auto grace = 5s;
@@ -226,7 +226,7 @@ void exchange::response_sent(std::size_t bytes) {
   if (up_) up_->credit(bytes);
 }
 
-// The end of the answer goes into the session, and the stream is let go; a request that is not whole yet is stopped (passage 12).
+// The end of the answer goes into the session, and the stream is let go; a request that is not whole yet is stopped (docs/passage.md 12).
 template <class Send>
 void exchange::finish(Send&& send, bool gently) {
   auto& on = *on_;
@@ -273,7 +273,7 @@ void exchange::response_data(core::bytes payload, bool end) {
   if (back) up_->credit(back);
 }
 
-// REST has no use for trailers (passage 19).
+// REST has no use for trailers (docs/passage.md 19).
 void exchange::response_trailers(const http2::response_head& trailers) {
   if (rest_) return response_data({}, true);
   count(outcome_of(trailers));
@@ -326,7 +326,7 @@ void exchange::answer_as_rest(std::uint32_t status, std::string_view body, bool 
   std::vector<http2::field> fields{make_field(known::status, ":status", code),
                                    make_field(known::content_type, "content-type", "application/json; charset=utf-8"),
                                    make_field(known::content_length, "content-length", length)};
-  // milvus-behaviour 2.4: when Basic was spoken (RFC 7617 2).
+  // As the REST of Milvus 2.3.5 does: when Basic was spoken (RFC 7617 2).
   if (challenge) fields.push_back(make_field(known::other, "www-authenticate", "Basic realm=\"restricted\", charset=\"UTF-8\""));
   if (status == 405) fields.push_back(make_field(known::other, "allow", "POST"));  // RFC 9110 15.5.6
   count(outcome_of_http(status));

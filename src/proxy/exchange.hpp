@@ -1,7 +1,7 @@
 // One request: a downstream joined to whoever answers it. It decides nothing: door 2 says whether it may pass, the path says who answers.
 // Taken from the worker's spare ones when a head is whole, given back when the answer's end is in the session or the client has gone.
 //
-//   judging -> waiting for the gate; its DATA is parked within the stream's first window (passage 10)
+//   judging -> waiting for the gate; its DATA is parked within the stream's first window (docs/passage.md 10)
 //   passing -> an upstream exchange has it
 #pragma once
 
@@ -29,8 +29,8 @@ class exchange final : public request, public auth::waiter, public upstream::res
 
   void judge_again() override;
   void end_with(const refusal& why) override;        // in the words of gRPC or of REST; given back
-  void sweep(core::clock::time_point now) override;  // its clocks (passage 24); may end it
-  void shed();                                       // buffers are short, and this is the one to go (passage 23)
+  void sweep(core::clock::time_point now) override;  // its clocks (docs/passage.md 24); may end it
+  void shed();                                       // buffers are short, and this is the one to go (docs/passage.md 23)
 
   bool in_use() const { return on_ != nullptr; }
   connection* on() const { return on_; }

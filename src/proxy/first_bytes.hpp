@@ -1,4 +1,4 @@
-// Which protocol a connection opens with, from its first bytes (T2 without ALPN, T11). Pure.
+// Which protocol a connection opens with, from its first bytes (of a client without ALPN, or one that knocks in another protocol). Pure.
 #pragma once
 
 #include <sallyport/core/result.hpp>

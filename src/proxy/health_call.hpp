@@ -1,4 +1,4 @@
-// grpc.health.v1.Health, answered here from readiness (P10), in the shape of an exchange with a backend. Check says how it is; Watch says
+// grpc.health.v1.Health, answered here from readiness, in the shape of an exchange with a backend. Check says how it is; Watch says
 // so again when that changes, and ends with the drain, which it would hold up for ever. The messages are two fields, read and written by
 // hand. Lives until it has answered or was cancelled; the worker's thread only.
 #pragma once

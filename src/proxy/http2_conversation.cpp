@@ -10,9 +10,9 @@ namespace sallyport::proxy {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr std::int64_t connection_window_bytes = 16 * 1024 * 1024;  // passage 20
+constexpr std::int64_t connection_window_bytes = 16 * 1024 * 1024;  // docs/passage.md 20
 constexpr auto goaway_round_trip = 1s;                              // the second GOAWAY follows the PING's answer, or this
-constexpr auto settings_wait = 10s;                                 // attacks H25
+constexpr auto settings_wait = 10s;                                 // docs/defences.md H25
 
 request* request_of(http2::stream& on) { return static_cast<request*>(on.owner); }
 
@@ -141,7 +141,7 @@ void http2_conversation::end(http2::code why, std::string_view reason, std::stri
   session_.fail(why, reason);
 }
 
-// The clocks of what is under way (passage 24). A client is slow when it is inside a message, may send, and hardly does.
+// The clocks of what is under way (docs/passage.md 24). A client is slow when it is inside a message, may send, and hardly does.
 void http2_conversation::sweep_requests(core::clock::time_point now) {
   bool due = false;
   session_.for_each_stream([&due, now](http2::stream& s) {

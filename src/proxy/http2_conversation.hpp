@@ -15,7 +15,7 @@ class http2_conversation final : public conversation, private http2::server_even
 
   void receive(core::bytes in, core::clock::time_point now) override;
   void client_ended() override;
-  bool wants_input(bool blocked) const override {  // passage 21
+  bool wants_input(bool blocked) const override {  // docs/passage.md 21
     return !core::defended("H06a") || !blocked || !session_.control_is_high();
   }
   core::bytes output() override { return session_.output(); }

@@ -28,7 +28,7 @@ struct refusal {
   grpc_code status = grpc_code::unavailable;
   std::string message;            // for the client: fixed strings, no internals
   std::string_view reason;        // for the log: snake_case
-  std::uint32_t http = 503;       // REST: the status, and Milvus' code and words in the body (milvus-behaviour 2.3, 2.4)
+  std::uint32_t http = 503;       // REST: the status, and Milvus' code (its merr/errors.go) and words in the body
   std::int32_t code = 2;          // service unavailable
   std::string_view rest_words{};  // empty: as message
 };
@@ -65,8 +65,7 @@ std::string rest_body(const refusal& why);
 // gRPC over HTTP2, "Status-Message": printable ASCII but % passes, all else is %XX.
 std::string percent_encode(std::string_view message);
 
-// The fields of a trailers-only refusal in Milvus' order (milvus-behaviour 1.2), or of trailers after a head. Views into `code` and
-// `message`.
+// The fields of a trailers-only refusal in the order of Milvus 2.3.5, or of trailers after a head. Views into `code` and `message`.
 void make_status_fields(std::vector<http2::field>& into, bool head_sent, std::string_view code, std::string_view encoded_message);
 
 }  // namespace sallyport::proxy

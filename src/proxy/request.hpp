@@ -14,10 +14,10 @@ class request {
   virtual void request_data(core::bytes payload, bool end) = 0;
   virtual void response_sent(std::size_t bytes) = 0;  // DATA that had waited for the client's window
   virtual void client_gone() = 0;                     // reset, or the connection ended
-  virtual void judge_again() = 0;                     // users have changed (passage 13)
+  virtual void judge_again() = 0;                     // users have changed (docs/passage.md 13)
   virtual void end_with(const refusal& why) = 0;      // in the words of its protocol
   virtual void sweep(core::clock::time_point) {}      // a few times a second
-  // The client has begun something that it has to finish before long (passage 24).
+  // The client has begun something that it has to finish before long (docs/passage.md 24).
   virtual bool inside_message() const { return false; }
 
  protected:

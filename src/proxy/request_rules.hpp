@@ -1,4 +1,4 @@
-// What a request's head becomes on its way to a backend, and which heads go nowhere (passage 8, 11, 14). Pure.
+// What a request's head becomes on its way to a backend, and which heads go nowhere (docs/passage.md 8, 11, 14). Pure.
 #pragma once
 
 #include <sallyport/http2/field.hpp>
@@ -13,11 +13,11 @@ namespace sallyport::proxy {
 // opens otherwise).
 bool is_served_content_type(std::string_view content_type);
 
-// /package.Service/Method and nothing else: what a rule by path must never be tricked with (attacks A21, CVE-2026-33186).
+// /package.Service/Method and nothing else: what a rule by path must never be tricked with (CVE-2026-33186).
 bool is_canonical_path(std::string_view path);
 
-// REST paths are the backend's business, but for what could be read in two ways between us and it (attacks A21), and for Milvus' own back
-// doors: management, profiling and expressions (CVE-2026-26190), which stand on another port and are served to nobody here (A9).
+// REST paths are the backend's business, but for what could be read in two ways between us and it, and for Milvus' own back doors:
+// management, profiling and expressions (CVE-2026-26190), which stand on another port and are served to nobody here.
 enum class rest_path { plain, tricky, closed };
 rest_path look_at_rest_path(std::string_view path);
 

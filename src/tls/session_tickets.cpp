@@ -1,4 +1,4 @@
-// What a session ticket permits (attacks T13 to T18): it carries the policy under which it was made, the trust in the client's certificate
+// What a session ticket permits (docs/tls.md): it carries the policy under which it was made, the trust in the client's certificate
 // included, the time at which that certificate is over, and when the first handshake of its line was. With anything else the handshake is
 // a whole one. A ticket is good for an hour, and its line, in which each connection gets a new one, for twelve.
 #include "server_policy.hpp"

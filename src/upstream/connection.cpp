@@ -7,10 +7,10 @@ namespace sallyport::upstream {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto silence_before_ping = 10s;  // passage 15
+constexpr auto silence_before_ping = 10s;  // docs/passage.md 15
 constexpr auto ping_wait = 5s;
 constexpr auto young_age = 1s;
-constexpr std::size_t pending_acknowledgements_max_bytes = 64 * 17;  // of PINGs, 17 bytes each (passage 21)
+constexpr std::size_t pending_acknowledgements_max_bytes = 64 * 17;  // of PINGs, 17 bytes each (docs/passage.md 21)
 
 }  // namespace
 
@@ -64,8 +64,8 @@ void connection::received(core::bytes in) {
   home_.dispatch();
 }
 
-// EOF and GOAWAY are read before anything is written (passage 14): a request on an idle connection that the backend has closed would be
-// lost.
+// EOF and GOAWAY are read before anything is written (docs/passage.md 14): a request on an idle connection that the backend has closed
+// would be lost.
 bool connection::reads_first() { return core::defended("O09b") && !ended_ && idle() && stream_->has_input(); }
 
 bool connection::has_room() { return !suspect_ && !retired_ && !ended_ && session_.capacity() > 0 && !reads_first(); }
@@ -95,7 +95,7 @@ responder& connection::release(http2::stream& on) {
   return to;
 }
 
-// What the backend certainly did not look at is sent once more, when it can be (passage 16).
+// What the backend certainly did not look at is sent once more, when it can be (docs/passage.md 16).
 void connection::failed(http2::stream& on, failure why) {
   auto& request = detach(on);
   if (why == failure::unprocessed && home_.send_again(request, number_)) return;
@@ -177,7 +177,7 @@ void connection::retire() {
   if (idle()) abort();
 }
 
-// Every request under way ends; the clients' connections live on (passage 17).
+// Every request under way ends; the clients' connections live on (docs/passage.md 17).
 void connection::lost(core::error_code why) {
   if (std::exchange(lost_, true)) return;
   ended_ = true;

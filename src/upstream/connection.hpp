@@ -61,7 +61,7 @@ class connection final : public http2::client_events,
   http2::client_session session_;
   net::output_pump pump_;
   core::clock::time_point born_, retire_at_, last_received_, last_busy_, ping_sent_{};
-  bool answered_since_ping_ = true;  // HEADERS or DATA came since our last PING (passage 15)
+  bool answered_since_ping_ = true;  // HEADERS or DATA came since our last PING (docs/passage.md 15)
   bool suspect_ = false, retired_ = false, useful_ = false, ended_ = false, lost_ = false;
 };
 

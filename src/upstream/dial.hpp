@@ -46,7 +46,7 @@ void log_unreachable(telemetry::logger& log, const settings& backend, std::strin
 std::string words_for(const net::stream& ended, core::error_code why);
 telemetry::upstream_failure label_of(failure why);
 
-// 100 ms to 5 s, with jitter, so that a fleet does not knock at once (passage 14).
+// 100 ms to 5 s, with jitter, so that a fleet does not knock at once (docs/passage.md 14).
 class reconnect_pause {
  public:
   void failed();                                // again within the pause: it is the same failure

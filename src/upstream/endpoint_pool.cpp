@@ -79,7 +79,7 @@ void endpoint_pool::waits_no_more(balanced_request& who) {
 
 // ---- what it tells
 
-// +- 20 %, so that a fleet does not reconnect at once (passage 14).
+// +- 20 %, so that a fleet does not reconnect at once (docs/passage.md 14).
 core::clock::time_point endpoint_pool::retirement(core::clock::time_point born) {
   if (settings_.max_connection_age.count() == 0) return core::clock::time_point::max();
   std::uniform_real_distribution<double> spread(0.8, 1.2);

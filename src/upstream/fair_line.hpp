@@ -1,5 +1,5 @@
-// What each user has at one endpoint, and the line of requests that wait for a place there: fair between users (passage 25). Users take
-// turns; while several of them wait, whoever has a quarter of the places lets the others go first. No place stays empty for that: when
+// What each user has at one endpoint, and the line of requests that wait for a place there: fair between users (docs/passage.md 25). Users
+// take turns; while several of them wait, whoever has a quarter of the places lets the others go first. No place stays empty for that: when
 // all who wait have a quarter, they take turns again. Requests without a user (tokens: none) count as those of one user.
 //
 // Owned by its pool, used on the worker's thread. Bounded: the line by settings.waiters_max, which its pool sees to; shares that nobody
@@ -19,7 +19,7 @@ namespace sallyport::upstream {
 
 class balanced_request;
 
-// Resets of requests that the backend has seen (passage 18), for one user: a quarter of what a connection to a backend bears.
+// Resets of requests that the backend has seen (docs/passage.md 18), for one user: a quarter of what a connection to a backend bears.
 struct user_share {
   static constexpr double resets = 75, resets_per_second = 2.5;
 

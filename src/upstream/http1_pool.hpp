@@ -1,5 +1,5 @@
-// The connections of one worker to one address of the HTTP/1.1 port of a backend: Milvus' REST (passage 19). A connection carries one
-// request at a time and is used again when both messages are complete; what was sent on one that dies is not sent again. After a failed
+// The connections of one worker to one address of the HTTP/1.1 port of a backend: Milvus' REST (docs/passage.md 19). A connection carries
+// one request at a time and is used again when both messages are complete; what was sent on one that dies is not sent again. After a failed
 // connect it fails fast until the next attempt is due. See endpoint_pool.hpp for who owns it. Bounded: connections.
 #pragma once
 

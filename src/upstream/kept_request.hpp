@@ -1,7 +1,7 @@
-// What a request keeps of itself: all of it while it waits for a connection, and until the answer's head for a second sending (passage 16),
-// as long as its body has 64 KiB at most. Its memory is used again by the next request, so that nothing is allocated once warm; of a body
-// above 4 KiB it is lent by the worker's buffer_pool. Bounded: 16 KiB a spare request, and `large_max` bodies above 4 KiB a backend that
-// are kept for a second sending alone.
+// What a request keeps of itself: all of it while it waits for a connection, and until the answer's head for a second sending
+// (docs/passage.md 16), as long as its body has 64 KiB at most. Its memory is used again by the next request, so that nothing is allocated
+// once warm; of a body above 4 KiB it is lent by the worker's buffer_pool. Bounded: 16 KiB a spare request, and `large_max` bodies above 4
+// KiB a backend that are kept for a second sending alone.
 #pragma once
 
 #include <sallyport/http2/buffer.hpp>

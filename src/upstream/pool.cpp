@@ -140,7 +140,7 @@ void pool::connect_failed(const dial_failure& why) {
   while (!line_.empty()) fail(take_next(), failure::unreachable);
 }
 
-// ---- the second sending (passage 16)
+// ---- the second sending (docs/passage.md 16)
 
 // False: it is not sent again.
 bool pool::send_again(pooled_exchange& request, std::uint64_t refused_by) {

@@ -1,6 +1,6 @@
-// The HTTP/2 connections of one worker to one address of a backend (passage 14 to 18). The first request opens the first connection; a
-// connect in flight is shared by its waiters, and so is its failure. After a failure it fails fast until the next attempt is due (100 ms to
-// 5 s, with jitter). See endpoint_pool.hpp for who owns it. Bounded: connections, streams on each.
+// The HTTP/2 connections of one worker to one address of a backend (docs/passage.md 14 to 18). The first request opens the first
+// connection; a connect in flight is shared by its waiters, and so is its failure. After a failure it fails fast until the next attempt is
+// due (100 ms to 5 s, with jitter). See endpoint_pool.hpp for who owns it. Bounded: connections, streams on each.
 #pragma once
 
 #include "endpoint_pool.hpp"

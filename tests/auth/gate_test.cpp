@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(a_listener_without_tokens_admits_without_a_user_whatever_wa
   BOOST_TEST(hasher.hashes() == 0);
 }
 
-// milvus-behaviour 1.5: what Milvus' REST takes and what it does not.
+// What the REST of Milvus 2.3.5 takes and what it does not.
 BOOST_AUTO_TEST_CASE(a_rest_token_is_basic_bearer_or_bare) {
   const auto encoded = root;
   at->spoken = form::rest;

@@ -1,4 +1,4 @@
-// A8: no request that begins after the answer to a change passes with what the change took away, on any worker.
+// No request that begins after the answer to a change passes with what the change took away, on any worker.
 #include "kit.hpp"
 
 #include <boost/test/unit_test.hpp>

@@ -1,4 +1,4 @@
-// O6: every unsafe set-up is refused unless its key is spelled out, and each key permits one thing.
+// Every unsafe set-up is refused unless its key is spelled out, and each key permits one thing.
 #include "support.hpp"
 
 #include <functional>

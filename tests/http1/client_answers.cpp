@@ -1,4 +1,5 @@
-// The client role: where an answer ends (RFC 9112 6.3), when a connection may be used again, and what a hostile backend gets (attacks H27).
+// The client role: where an answer ends (RFC 9112 6.3), when a connection may be used again, and what a hostile backend gets
+// (docs/defences.md H27).
 #include "rooms.hpp"
 
 namespace sallyport::http1::tests {

@@ -1,5 +1,5 @@
-// What must be refused: attacks P01 to P08, P11 to P13 and P15. Nobody hears of such a request, the client gets a clear answer, and the
-// connection ends.
+// What must be refused: docs/defences.md P01 to P08, P11 to P13 and P15. Nobody hears of such a request, the client gets a clear answer,
+// and the connection ends.
 #include "rooms.hpp"
 
 namespace sallyport::http1::tests {

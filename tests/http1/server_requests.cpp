@@ -1,5 +1,5 @@
-// Request heads that are served: what is told of them, what ends here, and that each request of a connection stands for itself (attacks
-// P10).
+// Request heads that are served: what is told of them, what ends here, and that each request of a connection stands for itself
+// (docs/defences.md P10).
 #include "rooms.hpp"
 
 namespace sallyport::http1::tests {

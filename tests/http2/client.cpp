@@ -1,5 +1,5 @@
 // Our end towards a backend: what a response may be, how many streams it bears, and what a backend that leaves or misbehaves does to the
-// requests (RFC 9113 8.1, 6.8; passage 14, 16, 18).
+// requests (RFC 9113 8.1, 6.8; docs/passage.md 14, 16, 18).
 #include "rooms.hpp"
 
 namespace sallyport::http2::tests {

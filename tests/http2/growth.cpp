@@ -1,4 +1,4 @@
-// Windows that grow with use, out of what a connection allows (passage 20), and answers that no window opens for (passage 24).
+// Windows that grow with use, out of what a connection allows, and answers that no window opens for (docs/passage.md 20, 24).
 #include "rooms.hpp"
 
 namespace sallyport::http2::tests {

@@ -1,5 +1,5 @@
 // The decoder: limits count while it decodes, the table stays right whatever was not kept, and a block that is wrong is said to be (RFC
-// 7541; attacks H10 to H12).
+// 7541; docs/defences.md H10 to H12).
 #include "head_rules.hpp"
 #include "hpack.hpp"
 #include "wire.hpp"

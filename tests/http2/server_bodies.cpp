@@ -1,4 +1,5 @@
-// Request bodies: what content-length promises, trailers, padding, and what credit goes back when (RFC 9113 8.1.1, 6.9; passage 4 and 20).
+// Request bodies: what content-length promises, trailers, padding, and what credit goes back when (RFC 9113 8.1.1, 6.9;
+// docs/passage.md 4, 20).
 #include "rooms.hpp"
 
 namespace sallyport::http2::tests {

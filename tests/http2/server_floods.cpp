@@ -1,4 +1,4 @@
-// Floods: what a client may do of each kind, and the first one that is too many (attacks H01 to H06, H10, H11, H15).
+// Floods: what a client may do of each kind, and the first one that is too many (docs/defences.md H01 to H06, H10, H11, H15).
 #include "rooms.hpp"
 
 namespace sallyport::http2::tests {

@@ -1,4 +1,5 @@
-// Request heads: RFC 9113 8.2 and 8.3, and what passage.md adds. What is malformed gets RST_STREAM(PROTOCOL_ERROR), and nobody hears of it.
+// Request heads: RFC 9113 8.2 and 8.3, and what docs/passage.md 3 adds. What is malformed gets RST_STREAM(PROTOCOL_ERROR), and nobody hears
+// of it.
 #include "rooms.hpp"
 
 namespace sallyport::http2::tests {

@@ -1,4 +1,4 @@
-// What leaves, when, and in which order: windows, turns, the mark, trailers behind their DATA (RFC 9113 6.9; passage 20 to 22).
+// What leaves, when, and in which order: windows, turns, the mark, trailers behind their DATA (RFC 9113 6.9; docs/passage.md 20 to 22).
 #include "rooms.hpp"
 
 namespace sallyport::http2::tests {

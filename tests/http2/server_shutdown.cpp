@@ -1,4 +1,4 @@
-// How a connection ends, and what is remembered of streams that have (RFC 9113 5.1, 6.8; passage 2 and 7).
+// How a connection ends, and what is remembered of streams that have (RFC 9113 5.1, 6.8; docs/passage.md 2 and 7).
 #include "rooms.hpp"
 
 namespace sallyport::http2::tests {

@@ -189,7 +189,7 @@ class output_reader {
     switch (f.type) {
       case data_frame: all.push_back("DATA" + on + " " + std::to_string(f.payload.size()) + (f.flags & end_stream ? " end" : "")); return;
       case headers_frame:
-        BOOST_REQUIRE((f.flags & (padded | priority_flag)) == 0);  // passage 22
+        BOOST_REQUIRE((f.flags & (padded | priority_flag)) == 0);  // docs/passage.md 22
         block_id_ = f.id;
         block_ends_ = (f.flags & end_stream) != 0;
         block_ = f.payload;

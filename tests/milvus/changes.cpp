@@ -1,4 +1,4 @@
-// The table of milvus-behaviour 3.7 and the rules of 3.8: codes, texts, order of checks, and what is in force afterwards.
+// What Milvus 2.3.5 says to each change and each fault: codes, texts, order of checks; and what is in force afterwards.
 #include "support.hpp"
 
 using namespace sallyport;

@@ -1,4 +1,4 @@
-// ListCredUsers and SelectUser (milvus-behaviour 4.2).
+// ListCredUsers and SelectUser as Milvus 2.3.5 answers them.
 #include "support.hpp"
 
 using namespace sallyport;

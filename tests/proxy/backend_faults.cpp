@@ -1,4 +1,5 @@
-// A backend that is away, dies, refuses or breaks a rule: what the client gets, and that its connection lives on (passage 14 to 18).
+// A backend that is away, dies, refuses or breaks a rule: what the client gets, and that its connection lives on
+// (docs/passage.md 14 to 18).
 #include "passage.hpp"
 
 namespace sallyport::proxy::testing {
@@ -226,7 +227,7 @@ BOOST_AUTO_TEST_CASE(a_backend_gets_no_more_resets_than_backends_bear) {
   passage on;
   const auto begun = support::steady::now();
   // Each client and each user stays within its own budget, of 200 and 75; together they are above what nghttpd and Go take from one
-  // connection (passage 18).
+  // connection (docs/passage.md 18).
   for (const std::string user : {"ann", "ben", "cat", "dan", "eve"}) {
     BOOST_REQUIRE(!on.users.create(user, "secret1"));
     auto client = on.client();

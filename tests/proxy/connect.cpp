@@ -1,4 +1,4 @@
-// CONNECT (P7): bytes both ways, in both versions of HTTP.
+// CONNECT: bytes both ways, in both versions of HTTP.
 #include "connect.hpp"
 
 #include <thread>

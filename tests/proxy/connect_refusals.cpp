@@ -1,4 +1,4 @@
-// CONNECT that leads nowhere (P7): how a refusal looks, and that the backend saw no connection of it.
+// CONNECT that leads nowhere: how a refusal looks, and that the backend saw no connection of it.
 #include "connect.hpp"
 
 namespace sallyport::proxy::testing {

@@ -1,5 +1,5 @@
-// A stream's life is the same whatever else happens: random valid conversations arrive at both ends as RFC 9113 and the passage say they
-// must. SALLYPORT_CONVERSATIONS: how many (30); SALLYPORT_CONVERSATION_SEED: the first one's seed, which a failure prints.
+// A stream's life is the same whatever else happens: random valid conversations arrive at both ends as RFC 9113 and docs/passage.md say
+// they must. SALLYPORT_CONVERSATIONS: how many (30); SALLYPORT_CONVERSATION_SEED: the first one's seed, which a failure prints.
 #include "conversations.hpp"
 
 #include <boost/test/data/monomorphic.hpp>

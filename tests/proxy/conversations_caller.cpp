@@ -5,7 +5,7 @@
 namespace sallyport::proxy::conversations {
 namespace {
 
-constexpr std::int64_t wide_window = 16 * 1024 * 1024;  // passage 20
+constexpr std::int64_t wide_window = 16 * 1024 * 1024;  // docs/passage.md 20
 constexpr std::int64_t credit_is_near = 1'000'000;      // it comes at a MiB, and PINGs are few
 constexpr std::size_t output_most = 128 * 1024;
 

@@ -305,7 +305,7 @@ void end::take_window(const h2::frame& f) {
   auto& s = streams_.at(f.id);
   if (s.in_reset) fault("WINDOW_UPDATE after RST_STREAM", f.id);
   s.may_send += f.number();
-  // Nothing is granted beyond the 64 KiB before a stream has carried two windows, and never more than a MiB (passage 20).
+  // Nothing is granted beyond the 64 KiB before a stream has carried two windows, and never more than a MiB (docs/passage.md 20).
   if (s.may_send > (s.content_out < 2 * first_window ? first_window : 1 << 20)) fault("more credit than was used", f.id);
   credited(f.id, f.number());
 }

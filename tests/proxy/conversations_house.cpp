@@ -159,7 +159,7 @@ void house::sweep(core::clock::time_point now) {
   pool.sweep(now);
 }
 
-// Nobody waits here for what is due a moment later (rule 12).
+// Nobody waits here for what is due a moment later (docs/passage.md 12).
 bool house::turn(bool idle) {
   io.restart();
   const bool moved = io.poll() > 0;

@@ -1,5 +1,5 @@
-// What each end must have seen, from what was planned and from what each end did: by RFC 9113 and by the rules of the passage, which are
-// named where they are looked after. Nothing here knows how the product does it.
+// What each end must have seen, from what was planned and from what each end did: by RFC 9113 and by the rules of docs/passage.md, which
+// are named where they are looked after. Nothing here knows how the product does it.
 #include "conversations.hpp"
 
 #include "support/h2_wire.hpp"
@@ -11,7 +11,7 @@ namespace {
 
 namespace h2 = support::h2;
 
-constexpr std::size_t surely_kept = 4'096;  // a body that is always held whole for a second sending (rule 16)
+constexpr std::size_t surely_kept = 4'096;  // a body that is always held whole for a second sending (docs/passage.md 16)
 
 std::string shown(const headers& fields) {
   std::string text;
@@ -47,7 +47,7 @@ class judge_of_one {
   void backend() {
     if (plan_.kind != fate::passes) return demand(reached_.empty(), "what is refused reaches the backend");
     demand(reached_.empty() || seen_.opened, "a request that nobody made");
-    demand(reached_.size() <= 2, "a request is sent " + std::to_string(reached_.size()) + " times");  // rule 16
+    demand(reached_.size() <= 2, "a request is sent " + std::to_string(reached_.size()) + " times");  // docs/passage.md 16
     for (std::size_t i = 0; i < reached_.size(); ++i) {
       attempt_at(reached_[i]);
       if (i + 1 == reached_.size()) continue;
@@ -63,7 +63,7 @@ class judge_of_one {
       demand(t.body.size() == plan_.body.size(), "a body ends after " + std::to_string(t.body.size()) + " octets");
     }
     if (t.reset) {
-      demand(*t.reset == h2::cancel, "the backend is reset with " + std::to_string(*t.reset));  // rule 18
+      demand(*t.reset == h2::cancel, "the backend is reset with " + std::to_string(*t.reset));  // docs/passage.md 18
       demand(left() || t.finished || t.died != attempt::death::none, "the backend is told CANCEL without a reason");
     }
     const bool over = (t.ended && t.finished) || t.reset || t.has_reset || t.disowned || t.died != attempt::death::none;
@@ -84,7 +84,7 @@ class judge_of_one {
     if (left()) return so_far();
     if (plan_.kind == fate::answered_here) return answered_here();
     if (plan_.kind != fate::passes) return refusal();
-    demand(seen_.sent_end || seen_.reset, "a client that still uploads is not told to stop");  // rule 12
+    demand(seen_.sent_end || seen_.reset, "a client that still uploads is not told to stop");  // docs/passage.md 12
     if (reached_.empty()) return never_got_there();
     const auto& t = reached_.back();
     if (was_not_processed(t)) return not_processed();
@@ -96,7 +96,7 @@ class judge_of_one {
     demand(false, "the client has an answer that the backend did not give");
   }
   void interim(std::size_t most) {
-    demand(plan_.rest || seen_.interim.empty(), "gRPC gets an interim answer");  // rule 18
+    demand(plan_.rest || seen_.interim.empty(), "gRPC gets an interim answer");  // docs/passage.md 18
     if (!plan_.rest) return;
     demand(seen_.interim.size() <= most, "more interim answers than were sent");
     for (std::size_t i = 0; i < seen_.interim.size(); ++i)
@@ -116,7 +116,8 @@ class judge_of_one {
     same(a.head_passed, seen_.head, "the answer's head");
     body(a.body.size(), a.body.size());
     demand(seen_.ended, "the answer does not end");
-    const bool trailers = a.ends != answer_plan::how::head_alone && a.ends != answer_plan::how::without_trailers && !plan_.rest;  // rule 19
+    // docs/passage.md 19.
+    const bool trailers = a.ends != answer_plan::how::head_alone && a.ends != answer_plan::how::without_trailers && !plan_.rest;
     same(trailers ? a.trailers : headers{}, seen_.trailers, "the answer's trailers");
     demand(seen_.has_trailers == trailers, "trailers where none were, or the other way round");
     demand(!seen_.reset || *seen_.reset == h2::no_error, "a whole answer is reset");
@@ -137,7 +138,8 @@ class judge_of_one {
     if (seen_.has_trailers && !reached_.empty() && reached_.back().finished) same(plan_.answer.trailers, seen_.trailers, "the trailers");
   }
 
-  // Rule 17: before the head trailers-only, after it trailers; REST 502, or a reset, which does not wait for a window. Never a clean end.
+  // docs/passage.md 17: before the head trailers-only, after it trailers; REST 502, or a reset, which does not wait for a window. Never a
+  // clean end.
   void broken(const attempt& t, int status) {
     interim(t.interim);
     const bool abrupt = t.died == attempt::death::abrupt;
@@ -152,7 +154,7 @@ class judge_of_one {
     demand(support::find(seen_.trailers, ":status") == "(none)", "trailers with :status");
     demand(support::find(seen_.trailers, "grpc-status") == std::to_string(status), "half an answer ends with " + shown(seen_.trailers));
   }
-  // Rule 16.
+  // docs/passage.md 16.
   void not_processed() {
     const bool must_be_sent_again = talk_.calm() && reached_.size() == 1 && plan_.body.size() <= surely_kept;
     demand(!must_be_sent_again, "a request that was refused unprocessed is not sent again");
@@ -169,7 +171,7 @@ class judge_of_one {
   }
   void unavailable() { refused_with(14, support::find(seen_.head, ":status") == "502" ? 502 : 503, {}); }
 
-  // Rule 12.
+  // docs/passage.md 12.
   void refused_with(int status, int http, const std::string& words) {
     demand(seen_.ended && !seen_.has_trailers && seen_.interim.size() <= plan_.answer.interim, "a refusal is not trailers-only");
     demand(!seen_.reset || *seen_.reset == h2::no_error, "a refusal is reset");

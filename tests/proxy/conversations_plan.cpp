@@ -92,7 +92,7 @@ class painter {
     if (taste_.resets && number > 0 && chance_.percent(20)) made.hangs_up_after = chance_.size(300);
     const auto streams = taste_.in_order ? taste_.streams : chance_.size(taste_.streams);
     left_ = taste_.body;
-    oversize_left_ = 2;  // the third within a minute ends the connection (rule 6)
+    oversize_left_ = 2;  // the third within a minute ends the connection (docs/passage.md 6)
     for (std::size_t i = 0; i < streams; ++i) made.requests.push_back(request(number, i));
     if (taste_.in_order) settle_windows(made);
     if (!taste_.in_order && !made.hangs_up_after && chance_.percent(15)) {
@@ -146,7 +146,7 @@ class painter {
     to.head.push_back(f);
     to.forwarded.push_back(std::move(f));
   }
-  // Fields that end here (rule 11).
+  // Fields that end here (docs/passage.md 11).
   void drop(request_plan& to) {
     const header all[] = {{"sourceid", "QEBtaWx2dXMtbWVtYmVyQEA="},
                           {"token", "root:Milvus"},
@@ -308,7 +308,7 @@ class painter {
     a.frame_most = std::max(a.frame_most, a.body.size() / 30);
     if (chance_.percent(20)) a.head.push_back({"content-length", std::to_string(a.body.size())});
     a.head_passed = a.head;
-    if (chance_.percent(10)) a.head.push_back({"alt-svc", "h2=\":1\""});  // rule 18
+    if (chance_.percent(10)) a.head.push_back({"alt-svc", "h2=\":1\""});  // docs/passage.md 18
     a.trailers = {{"grpc-status", std::to_string(chance_.below(17))}, {"grpc-message", chance_.word(chance_.below(20))}};
     for (auto& f : extras(3, 3'000)) a.trailers.push_back(std::move(f));
   }

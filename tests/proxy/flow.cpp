@@ -1,4 +1,4 @@
-// Windows, slow peers and large bodies: nothing is held that was not granted, and what arrives is what was sent (passage 20 to 24).
+// Windows, slow peers and large bodies: nothing is held that was not granted, and what arrives is what was sent (docs/passage.md 20 to 24).
 #include "passage.hpp"
 
 namespace sallyport::proxy::testing {

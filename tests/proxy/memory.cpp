@@ -1,4 +1,4 @@
-// Who gives way when buffers run short, and the clocks that free them (passage 23, 24).
+// Who gives way when buffers run short, and the clocks that free them (docs/passage.md 23, 24).
 #include "passage.hpp"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // REST through both doors: what a client of HTTP/1.1 or HTTP/2 asks reaches the HTTP/1.1 backend as it was meant, and the answer comes
-// back whole (passage 11, 18, 19).
+// back whole (docs/passage.md 11, 18, 19).
 #include "rest.hpp"
 
 namespace sallyport::proxy::testing {

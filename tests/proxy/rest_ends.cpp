@@ -1,4 +1,4 @@
-// How REST requests and the connections they came on end: clients that go, users that go, clocks and the drain (passage 4, 13, 24).
+// How REST requests and the connections they came on end: clients that go, users that go, clocks and the drain (docs/passage.md 4, 13, 24).
 #include "rest.hpp"
 
 namespace sallyport::proxy::testing {

@@ -1,4 +1,4 @@
-// Backends of REST that fail: what the client is told, and that half an answer never passes for a whole one (passage 16, 17, 24).
+// Backends of REST that fail: what the client is told, and that half an answer never passes for a whole one (docs/passage.md 16, 17, 24).
 #include "rest.hpp"
 
 namespace sallyport::proxy::testing {

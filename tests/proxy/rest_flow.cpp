@@ -1,5 +1,5 @@
-// Large bodies of REST: HTTP/1.1 has no windows, so a peer that does not read stops the other one through us, and nothing is lost (passage
-// 19 and 20).
+// Large bodies of REST: HTTP/1.1 has no windows, so a peer that does not read stops the other one through us, and nothing is lost
+// (docs/passage.md 19 and 20).
 #include "rest.hpp"
 
 namespace sallyport::proxy::testing {

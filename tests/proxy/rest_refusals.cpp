@@ -1,4 +1,4 @@
-// REST that goes nowhere: how a refusal looks, and that the backend saw nothing of it (passage 9, 12, 19; attacks 2.3, A9, A21).
+// REST that goes nowhere: how a refusal looks, and that the backend saw nothing of it (docs/passage.md 3, 9, 11, 12, 19).
 #include "rest.hpp"
 
 namespace sallyport::proxy::testing {

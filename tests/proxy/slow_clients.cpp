@@ -7,7 +7,7 @@ namespace sallyport::proxy::testing {
 
 BOOST_AUTO_TEST_SUITE(slow_clients)
 
-// No window holds back the head of a refusal, so reading stops (passage 21).
+// No window holds back the head of a refusal, so reading stops (docs/passage.md 21).
 BOOST_AUTO_TEST_CASE(a_client_that_reads_no_answers_is_not_read_from) {
   passage on;
   support::wire socket(support::wire::dial(on.port(), 4096));

@@ -1,4 +1,4 @@
-// protocol: tcp (P7): bytes after door 1, and the certificate's user as door 2.
+// protocol: tcp: bytes after door 1, and the certificate's user as door 2.
 #include "connect.hpp"
 #include "tls_client.hpp"
 

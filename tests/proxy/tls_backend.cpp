@@ -1,4 +1,4 @@
-// T12: the passage in front of backends that speak TLS. What is not the backend that the operator named gets not a byte of a request.
+// The passage in front of backends that speak TLS. What is not the backend that the operator named gets not a byte of a request.
 #include "connect.hpp"
 
 #include "support/openssl.hpp"

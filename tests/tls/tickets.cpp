@@ -117,7 +117,7 @@ BOOST_FIXTURE_TEST_CASE(a_ticket_of_one_server_name_opens_no_other_with_another_
   }
 }
 
-// Attacks T15: every common server lets such a session go on.
+// Every common server lets such a session go on.
 BOOST_FIXTURE_TEST_CASE(a_ticket_ends_with_the_client_certificate, tickets) {
   for (const int newest : both) {
     const auto brief = mint.issue({.common_name = "brief", .purpose = usage::client, .until = 2s}, ca);

@@ -114,7 +114,7 @@ BOOST_FIXTURE_TEST_CASE(a_client_without_eku_is_let_in_unless_one_is_demanded, r
   BOOST_TEST(reason_for(load(settings), {.certificate = &good}) == "");
 }
 
-// Attacks T16: what was good when the connection began.
+// What was good when the connection began.
 BOOST_FIXTURE_TEST_CASE(a_live_session_is_judged_again_by_a_newer_trust, revoking) {
   const auto before = load(policy({mint.crl(ca, {})}));
   const auto after = load(policy({mint.crl(ca, {&bad})}));

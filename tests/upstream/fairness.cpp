@@ -1,4 +1,4 @@
-// Places at an endpoint, and the line for them, shared between users (passage 25).
+// Places at an endpoint, and the line for them, shared between users (docs/passage.md 25).
 #include "several.hpp"
 
 #include <algorithm>

@@ -199,6 +199,14 @@ class WallCheck(unittest.TestCase):
         self.write("docs/example.md", f"A key begins with {KEY} and goes on.\n")
         self.assert_passes()
 
+    def test_a_paper_that_is_not_in_the_repository_is_not_named(self):
+        # In two halves, as the key is.
+        self.write("src/core/x.cpp", "// docs/passage.md 4, docs/defences.md H03: it passes on(3)\n\n// (pass" "age 4)\nint a;  // no (pass" "age\n// 12).\n")
+        self.write("tests/e2e/x.py", '"""As milvus-' 'behaviour 2.3 has it."""\n')
+        self.write("docs/x.md", "Attacks are many.\nSee att" "acks H03.\n")
+        advice = "names a paper that is not in the repository: say docs/passage.md N, docs/defences.md ROW, or where the rule comes from"
+        self.assert_stopped(f"docs/x.md:2: {advice}", f"src/core/x.cpp:3: {advice}", f"src/core/x.cpp:4: {advice}", f"tests/e2e/x.py:1: {advice}")
+
     def test_the_house_itself_keeps_its_rules(self):
         done = subprocess.run([sys.executable, "-B", CHECK, ROOT], capture_output=True, text=True, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""))

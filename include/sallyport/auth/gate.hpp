@@ -25,8 +25,8 @@ namespace sallyport::auth {
 
 enum class tokens { required, none };
 
-// How a token is written in the authorization field. grpc: base64(user:password), and nothing else. rest, as Milvus' REST has it
-// (milvus-behaviour 1.5): `Basic` in any case and base64, `Bearer user:password` or `user:password` in plain text. basic: of a
+// How a token is written in the authorization field. grpc: base64(user:password), and nothing else. rest, as the REST of Milvus
+// 2.3.5 takes it: `Basic` in any case and base64, `Bearer user:password` or `user:password` in plain text. basic: of a
 // Proxy-Authorization field (RFC 7617): `Basic` in any case and base64, and nothing else.
 enum class form { grpc, rest, basic };
 
@@ -54,7 +54,7 @@ enum class denial {
   certificate_user,  // its name is no user's
 };
 std::string_view name_of(denial why);           // snake_case, for the log
-std::string_view denial_text(denial why);       // fixed strings for the client, Milvus' own where it has one (milvus-behaviour 1.2, 2.1)
+std::string_view denial_text(denial why);       // fixed strings for the client, those of Milvus 2.3.5 where it has one
 std::uint32_t grpc_status_of(denial why);       // total: 16, or 14 for what is temporary
 bool is_basic(std::string_view authorization);  // the scheme is Basic, in any case: a refusal of it says how to log in (RFC 7617 2)
 

@@ -218,7 +218,7 @@ class client_events : public session_events {
 
 class client_session final : public session {
  public:
-  static constexpr std::uint32_t informational_max = 8;  // passage 18
+  static constexpr std::uint32_t informational_max = 8;  // docs/passage.md 18
 
   client_session(const limits& within, buffer_pool& pool, decoded_block& scratch, client_events& events, time_point now);
   ~client_session() override;

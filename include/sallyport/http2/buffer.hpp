@@ -1,6 +1,6 @@
 // A growing run of bytes on their way out, and the pool that its memory comes from and goes back to: a connection without output owns none.
 // One pool a worker, used on its thread only; it must outlive its buffers. What bounds a buffer is whoever fills it (session's mark and
-// windows); what bounds all of them is whoever looks at `used_bytes` (passage 23).
+// windows); what bounds all of them is whoever looks at `used_bytes` (docs/passage.md 23).
 #pragma once
 
 #include <sallyport/core/result.hpp>

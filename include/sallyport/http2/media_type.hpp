@@ -1,4 +1,4 @@
-// Which requests are gRPC, whichever HTTP they came by (passage 8). Pure.
+// Which requests are gRPC, whichever HTTP they came by (docs/passage.md 8). Pure.
 #pragma once
 
 #include <string_view>

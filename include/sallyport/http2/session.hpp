@@ -28,13 +28,13 @@ class closed_ids;
 class hpack_decoder;
 class hpack_encoder;
 
-// What the windows of one client connection may grow by in one direction, in all (passage 20). It outlives the streams that it is lent to,
-// or they are disowned before.
+// What the windows of one client connection may grow by in one direction, in all (docs/passage.md 20). It outlives the streams that it is
+// lent to, or they are disowned before.
 class window_allowance {
  public:
   static constexpr std::int64_t bytes = 4 * 1024 * 1024;
 
-  // While `pressed` is true, because buffers are short (passage 23), nothing is granted. It outlives this.
+  // While `pressed` is true, because buffers are short (docs/passage.md 23), nothing is granted. It outlives this.
   explicit window_allowance(const bool& pressed) : pressed_(pressed) {}
   bool take(std::int64_t more) {
     if ((core::defended("O05d") && pressed_) || more > left_) return false;
@@ -66,7 +66,7 @@ struct stream {
   bool local_ended = false;        // END_STREAM is written, or will follow what waits
   bool end_waits = false;          // END_STREAM follows the DATA that waits
   bool reset_waits = false;        // RST_STREAM(NO_ERROR) follows our END_STREAM: an answer before the request was whole (RFC 9113 8.1)
-  bool stops_gently = false;       // and not in the same flush (passage 12)
+  bool stops_gently = false;       // and not in the same flush (docs/passage.md 12)
   bool head_received = false;      // client role: the final response head
   bool asked_for_head = false;     // client role: a HEAD request, whose response has no content whatever its content-length says
   bool queued = false;             // in the line of streams with DATA to send
@@ -128,7 +128,7 @@ class session {
   bool has_output() const { return !out_.empty() || (line_ && connection_send_window_ > 0); }
   std::size_t output_bytes() const { return out_.size(); }
   std::size_t output_memory() const { return out_.capacity(); }
-  // Rule 21: acknowledgements, resets, refusals, heads and trailers have no window. Above the mark the caller stops reading.
+  // docs/passage.md 21: acknowledgements, resets, refusals, heads and trailers have no window. Above the mark the caller stops reading.
   bool control_is_high() const { return control_bytes_ > control_mark_bytes; }
 
   // Commands on a stream. Nothing happens to a stream that was reset meanwhile, because nobody has a pointer to it.
@@ -181,7 +181,7 @@ class session {
   void stream_error(std::uint32_t id, stream* s, code why);  // RST_STREAM for the peer's fault; counts in the reset budget
   void exceed(limit which, std::string_view reason);         // the end of a flood: GOAWAY(ENHANCE_YOUR_CALM)
   void stop_gently(stream& s);
-  bool may_stop(const stream& s) const;  // the answer has left, and a moment has passed (passage 12)
+  bool may_stop(const stream& s) const;  // the answer has left, and a moment has passed (docs/passage.md 12)
   bool take_end(stream& s);              // END_STREAM came; false: shorter than its content-length, and reset
   bool write_headers(std::uint32_t id, const std::vector<field>& fields, bool end);
   void write_rst(std::uint32_t id, code why);
@@ -291,15 +291,15 @@ class server_session final : public session {
 
   void send_head(stream& on, const std::vector<field>& fields, bool end);
   void send_trailers(stream& on, const std::vector<field>& fields);  // after the DATA that waits
-  // An answer that is whole before the request is: RST_STREAM(NO_ERROR) after our END_STREAM, and what still comes is credited (passage
-  // 12). at_once: it leaves with the turn's output, unless the end of the request has come by then: a client that sent all at once sees one
-  // HEADERS alone. gently: 100 ms after that flush, with the stream's next DATA or from `sweep`, because curl 7.88 loses an answer that a
-  // reset follows.
+  // An answer that is whole before the request is: RST_STREAM(NO_ERROR) after our END_STREAM, and what still comes is credited
+  // (docs/passage.md 12). at_once: it leaves with the turn's output, unless the end of the request has come by then: a client that sent all
+  // at once sees one HEADERS alone. gently: 100 ms after that flush, with the stream's next DATA or from `sweep`, because curl 7.88 loses
+  // an answer that a reset follows.
   enum class stop { at_once, gently };
   void stop_request(stream& on, stop how);
   void sweep(time_point now);  // a few times a second
 
-  // Answers that wait for a window, and whose owners are done with them: memory, and the end of all of them (passage 23).
+  // Answers that wait for a window, and whose owners are done with them: memory, and the end of all of them (docs/passage.md 23).
   std::size_t unowned_waiting() const;
   void drop_unowned();
 
@@ -347,12 +347,12 @@ class client_session final : public session {
  public:
   client_session(const limits& within, buffer_pool& pool, decoded_block& scratch, client_events& events, time_point now);
 
-  // How many more streams may be opened now: the peer's limit, ours, the mark of the output, 2^30 ids (passage 14, 21).
+  // How many more streams may be opened now: the peer's limit, ours, the mark of the output, 2^30 ids (docs/passage.md 14, 21).
   std::size_t capacity() const;
   stream& open(const std::vector<field>& fields, bool end, void* owner);  // capacity() must not be 0
   bool retiring() const { return going_away_ || next_id_ >= retire_at_id; }
   // A request whose HEADERS have not left is taken out of the output, when they have not changed the HPACK table: the backend never hears
-  // of it. Else RST_STREAM(CANCEL), within the budget of resets that backends bear (passage 18) and within `also`, which the
+  // of it. Else RST_STREAM(CANCEL), within the budget of resets that backends bear (docs/passage.md 18) and within `also`, which the
   // caller may keep for several sessions; false: one is spent, the stream is orphaned and its slot kept until it is answered or `sweep`
   // finds the budget refilled.
   bool cancel(stream& on, token_bucket* also = nullptr);

@@ -1,4 +1,4 @@
-// The user endpoints of Milvus' REST v2 (milvus-behaviour 2.4 and 4.3), answered from our users by service::rest with the rules and the
+// The user endpoints of Milvus' REST v2 (its httpserver/handler_v2.go), answered from our users by service::rest with the rules and the
 // texts of the gRPC calls. `classify_rest` and `rest_refusal` are pure, any thread. A path is what stands before `?`, as it was sent. Only
 // POST is served: the caller checks that, and drops what is not.
 #pragma once

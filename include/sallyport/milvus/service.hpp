@@ -1,5 +1,5 @@
-// Milvus' own calls, as far as we answer them: which RPC is what, and the user calls in Milvus' words (codes, texts, order of checks;
-// milvus-behaviour 3 and 4). `classify` is pure. The service is shared by all workers and may be called from any; an answer that needs the
+// Milvus' own calls, as far as we answer them: which RPC is what, and the user calls in Milvus' words (codes, texts, order of checks, as
+// Milvus 2.3.5 has them). `classify` is pure. The service is shared by all workers and may be called from any; an answer that needs the
 // store comes on the store's thread.
 #pragma once
 

@@ -62,7 +62,7 @@ std::vector<std::string> files_of(const server_settings& settings);
 
 class context {
  public:
-  // All faults at once. A client certificate without SAN or EKU is accepted: Milvus' documented recipe makes such (milvus-behaviour 6.4).
+  // All faults at once. A client certificate without SAN or EKU is accepted: Milvus' documentation (adminGuide/tls.md) makes such.
   // `keys`: shared by all contexts of a process, before and after a reload; nullptr: of its own.
   static boost::system::result<std::shared_ptr<const context>, std::vector<core::fault>> load(const server_settings& settings,
                                                                                               std::shared_ptr<ticket_keys> keys = nullptr);

@@ -35,7 +35,7 @@ enum class errc {
 };
 core::error_code make_error_code(errc e);
 
-// T10: what the operator's log says about a handshake that failed. The peer gets only the alert.
+// What the operator's log says about a handshake that failed. The peer gets only the alert.
 struct handshake_failure {
   telemetry::handshake_result result = telemetry::handshake_result::other;
   std::string

@@ -4,7 +4,7 @@
 // An endpoint that fails is ejected for a pause that grows while it fails again, and its line moves to the others; with several, TCP probes
 // (settings.health) bring it back. When all are down, the one whose pause ends first is tried, and requests fail fast in between. Names are
 // resolved again and again off the data path; an address that has left finishes what it carries. A request that a backend certainly did not
-// process is sent once more (passage 16).
+// process is sent once more (docs/passage.md 16).
 //
 // A request gets in by a permit alone. Owned by its worker and used on its thread; `stop` ends it, and its tasks must have ended before it
 // goes. Bounded: addresses (256), requests that wait (settings.waiters_max, over all endpoints) and how long; each pool by its settings.

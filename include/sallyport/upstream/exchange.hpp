@@ -1,6 +1,6 @@
 // One request on its way to whoever answers it: a stream on a pooled connection to a backend, or a call that Sallyport answers itself. Both
 // look the same from here. Used on one worker's thread. No call waits; what cannot go at once is kept, 64 KiB at most, because credit for
-// it is withheld (passage 20).
+// it is withheld (docs/passage.md 20).
 #pragma once
 
 #include <sallyport/auth/gate.hpp>
@@ -21,7 +21,7 @@ enum class failure {
   unprocessed,     // the backend certainly did not look at it: REFUSED_STREAM towards the client
   cancelled,       // the backend reset the stream with CANCEL
   broken,          // the connection died, the backend reset the stream, or broke a rule of the protocol
-  timed_out,       // REST: no head within `head` (passage 24)
+  timed_out,       // REST: no head within `head` (docs/passage.md 24)
   cannot_be_said,  // REST over HTTP/1.1: the request has bytes that this cannot carry, so it is the client's doing
 };
 

@@ -30,7 +30,7 @@ struct health {
   std::uint32_t rise = 2, fall = 2;  // so many in a row
 };
 
-// T12: TLS to all endpoints of a backend, those of REST as well.
+// TLS to all endpoints of a backend, those of REST as well.
 struct tls_settings {
   tls::client_settings files;
   std::string server_name;  // what its certificates must be for; empty: the host of the endpoint

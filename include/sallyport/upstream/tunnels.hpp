@@ -1,5 +1,5 @@
-// Connections from one worker to one backend, for clients whose bytes go on as they are (P7): one for each tunnel, opened when door 2
-// has passed its client and never shared.
+// Connections from one worker to one backend, for clients whose bytes go on as they are: one for each tunnel, opened when door 2 has
+// passed its client and never shared.
 //
 // A connection is had by a permit alone. Owned by its worker and used on its thread; outlives the connections. Bounded: connections at
 // once, and the time that making one may take; after a failed connect it fails fast until the next attempt is due.
