@@ -5,9 +5,11 @@
 
 namespace sallyport::net {
 
-// TCP_NODELAY (we write whole flushes ourselves) and keepalive. Linux gives an accepted connection what its listener has, and so these are
-// set once for all of them; nothing is lost where they fail.
-void prepare(core::tcp_socket& socket) noexcept;
+// TCP_NODELAY (we write whole flushes ourselves) and keepalive. Nothing is lost where they fail.
+// To a backend: and TCP_USER_TIMEOUT, so that it ends when it has acknowledged nothing for a minute, or has taken nothing that waits for it
+// (docs/passage.md 15, 24). Clients have limits.write_stall.
+void prepare(core::tcp_socket& to_backend) noexcept;
+// Linux gives an accepted connection what its listener has.
 void prepare(core::tcp_acceptor& acceptor) noexcept;
 
 }  // namespace sallyport::net

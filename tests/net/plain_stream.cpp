@@ -2,6 +2,7 @@
 
 #include <support/worker.hpp>
 
+#include <netinet/tcp.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -218,6 +219,10 @@ BOOST_AUTO_TEST_CASE(connect_sets_the_options_of_a_connection_or_gives_the_syste
   (**connected).get_option(keep_alive);
   BOOST_TEST(no_delay.value());
   BOOST_TEST(keep_alive.value());
+  int user_timeout = 0;
+  socklen_t size = sizeof user_timeout;
+  BOOST_REQUIRE_EQUAL(::getsockopt((**connected).native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, &size), 0);
+  BOOST_TEST(user_timeout == 60'000);
 
   const auto nobody = where.acceptor.local_endpoint();
   where.acceptor.close();
