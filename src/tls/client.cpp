@@ -12,8 +12,6 @@ using core::fault;
 
 namespace {
 
-fault wrong(std::string text) { return {boost::system::errc::make_error_code(boost::system::errc::invalid_argument), std::move(text)}; }
-
 void set_policy(SSL_CTX* ctx, bool verify) {
   set_policy_of_both_ends(ctx, TLS1_2_VERSION);
   SSL_CTX_set_verify(ctx, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
@@ -42,25 +40,16 @@ struct loading {
     for (const auto& one : *certificates) {
       warn(validity_warning(one.get(), path));
       if (X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), one.get()) != 1)
-        faults.push_back(wrong(path + ": OpenSSL refuses a certificate: " + take_words()));
+        faults.push_back(wrong(path, "OpenSSL refuses a certificate: " + take_words()));
     }
   }
 
   void add_own(const std::string& cert, const std::string& key_file) {
-    const auto chain = read_certificates(cert);
-    const auto key = read_key(key_file);
-    if (!chain) faults.push_back(chain.error());
-    if (!key) faults.push_back(key.error());
-    if (key && readable_by_others(key_file)) warn(key_file + ": the key may be read by others than its owner; chmod 600 it");
-    if (!chain || !key) return;
-    for (const auto& one : *chain) warn(validity_warning(one.get(), cert));
-    if (X509_check_private_key(chain->front().get(), key->get()) != 1) {
-      faults.push_back(wrong(key_file + ": is not the key of the first certificate in " + cert + " (the client's own comes first)"));
-      return;
-    }
-    bool used = SSL_CTX_use_certificate(ctx, chain->front().get()) == 1 && SSL_CTX_use_PrivateKey(ctx, key->get()) == 1;
-    for (std::size_t i = 1; used && i < chain->size(); ++i) used = SSL_CTX_add1_chain_cert(ctx, (*chain)[i].get()) == 1;
-    if (!used) faults.push_back(wrong(cert + ": OpenSSL refuses it: " + take_words()));
+    const auto own = read_own(cert, key_file, "client", faults, warnings);
+    if (!own) return;
+    bool used = SSL_CTX_use_certificate(ctx, own->chain.front().get()) == 1 && SSL_CTX_use_PrivateKey(ctx, own->key.get()) == 1;
+    for (std::size_t i = 1; used && i < own->chain.size(); ++i) used = SSL_CTX_add1_chain_cert(ctx, own->chain[i].get()) == 1;
+    if (!used) faults.push_back(wrong(cert, "OpenSSL refuses it: " + take_words()));
   }
 };
 

@@ -92,8 +92,13 @@ boost::system::result<std::shared_ptr<const context>, std::vector<fault>> contex
   std::vector<fault> faults;
   all.unknown = settings.unknown;
   all.tickets = keys ? std::move(keys) : std::make_shared<ticket_keys>();
+  ticket_keys::list shared;
   if (!settings.ticket_keys_file.empty()) {
-    if (auto read = all.tickets->read(settings.ticket_keys_file); !read) faults.push_back(read.error());
+    auto read = ticket_keys::in_file(settings.ticket_keys_file);
+    if (read)
+      shared = std::move(*read);
+    else
+      faults.push_back(read.error());
     if (readable_by_others(settings.ticket_keys_file))
       all.warnings.push_back(settings.ticket_keys_file + ": the ticket keys may be read by others than their owner; chmod 600 it");
   }
@@ -108,6 +113,7 @@ boost::system::result<std::shared_ptr<const context>, std::vector<fault>> contex
   }
   ERR_clear_error();
   if (!faults.empty()) return faults;
+  if (!shared.empty()) all.tickets->use(std::move(shared));  // they are in force at once, and nothing is wrong any more
   for (const auto& one : all.policies) add_dates(*one, all.dates);
   all.fingerprint = fingerprint_of(all);
   return std::shared_ptr<const context>(made);

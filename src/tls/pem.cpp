@@ -27,10 +27,6 @@ constexpr std::size_t file_max_bytes = 1 << 20;  // a bundle of all public CAs i
 constexpr std::size_t crl_max_bytes = 32 << 20;  // a large CA's has some hundred thousand entries
 constexpr int soon_days = 7;
 
-fault wrong(const std::string& path, const std::string& what) {
-  return {boost::system::errc::make_error_code(boost::system::errc::invalid_argument), path + ": " + what};
-}
-
 fault system_fault(const std::string& path, int number) {
   const core::error_code code(number, boost::system::system_category());
   return {code, path + ": " + code.message()};
@@ -95,6 +91,10 @@ outcome<std::vector<Handle>> all_of(const core::secret& text, Read read, const s
 
 }  // namespace
 
+fault wrong(std::string text) { return {boost::system::errc::make_error_code(boost::system::errc::invalid_argument), std::move(text)}; }
+
+fault wrong(const std::string& path, const std::string& what) { return wrong(path + ": " + what); }
+
 std::string date_of(const ASN1_TIME* when) {
   std::tm parts{};
   std::array<char, 32> text{};
@@ -140,6 +140,25 @@ outcome<key_ptr> read_key(const std::string& path) {
   }
   if (key) return key;
   return wrong(path, "the key is damaged: " + words);
+}
+
+std::optional<own_chain> read_own(const std::string& cert, const std::string& key_file, std::string_view whose, std::vector<fault>& faults,
+                                  std::vector<std::string>& warnings) {
+  auto chain = read_certificates(cert);
+  auto key = read_key(key_file);
+  if (!chain) faults.push_back(chain.error());
+  if (!key) faults.push_back(key.error());
+  if (key && readable_by_others(key_file)) warnings.push_back(key_file + ": the key may be read by others than its owner; chmod 600 it");
+  if (!chain || !key) return std::nullopt;
+  for (const auto& one : *chain)
+    if (auto warning = validity_warning(one.get(), cert); !warning.empty()) warnings.push_back(std::move(warning));
+  ERR_clear_error();
+  const bool is_pair = X509_check_private_key(chain->front().get(), key->get()) == 1;
+  ERR_clear_error();
+  if (is_pair) return own_chain{std::move(*chain), std::move(*key)};
+  faults.push_back(
+      wrong(key_file, "is not the key of the first certificate in " + cert + " (the " + std::string(whose) + "'s own comes first)"));
+  return std::nullopt;
 }
 
 bool readable_by_others(const std::string& path) {

@@ -23,8 +23,6 @@ namespace {
 
 constexpr std::string_view session_id_context = "sallyport";
 
-fault wrong(std::string text) { return {boost::system::errc::make_error_code(boost::system::errc::invalid_argument), std::move(text)}; }
-
 std::string lower_case(std::string_view name) {
   std::string made(name);
   for (char& c : made)
@@ -65,29 +63,18 @@ struct loading {
   }
 
   void read_pair(const certificate_files& files) {
-    auto certificates = read_certificates(files.cert);
-    auto key = read_key(files.key);
-    if (!certificates) faults.push_back(certificates.error());
-    if (!key) faults.push_back(key.error());
-    if (key && readable_by_others(files.key)) warn(files.key + ": the key may be read by others than its owner; chmod 600 it");
-    if (!certificates || !key) return;
-    for (const auto& one : *certificates) warn(validity_warning(one.get(), files.cert));
-    X509* leaf = certificates->front().get();
-    ERR_clear_error();
-    if (X509_check_private_key(leaf, key->get()) != 1) {
-      ERR_clear_error();
-      faults.push_back(wrong(files.key + ": is not the key of the first certificate in " + files.cert + " (the server's own comes first)"));
-      return;
-    }
-    judge_order(*certificates, files.cert);
+    auto own = read_own(files.cert, files.key, "server", faults, warnings);
+    if (!own) return;
+    X509* leaf = own->chain.front().get();
+    judge_order(own->chain, files.cert);
     judge_use(leaf, files.cert);
     certificate_pair made;
     for (const auto& name : server_names_of(leaf)) made.names.push_back(lower_case(name));
-    const char* type = EVP_PKEY_get0_type_name(key->get());
+    const char* type = EVP_PKEY_get0_type_name(own->key.get());
     made.key_type = type ? type : "unknown";
-    if (!files.ocsp.empty()) read_staple_of(files, *certificates, made);
-    made.chain = std::move(*certificates);
-    made.key = std::move(*key);
+    if (!files.ocsp.empty()) read_staple_of(files, own->chain, made);
+    made.chain = std::move(own->chain);
+    made.key = std::move(own->key);
     into.pairs.push_back(std::move(made));
   }
 
@@ -163,8 +150,8 @@ struct loading {
     for (const auto& [set, index] : made) used.insert(set.begin(), set.end());
     for (std::size_t i = 0; i < into.pairs.size(); ++i)
       if (!used.contains(i))
-        faults.push_back(wrong(into.settings.certificates[i].cert + ": a second certificate with a key of type " + into.pairs[i].key_type +
-                               " for the same names; one of each type can be served"));
+        faults.push_back(wrong(into.settings.certificates[i].cert, "a second certificate with a key of type " + into.pairs[i].key_type +
+                                                                       " for the same names; one of each type can be served"));
   }
 
   ssl_ctx_ptr make_context(const std::vector<std::size_t>& set) {
@@ -182,7 +169,7 @@ struct loading {
     for (std::size_t n = 1; n < pair.chain.size(); ++n) sk_X509_push(chain.get(), pair.chain[n].get());
     ERR_clear_error();
     if (SSL_CTX_use_cert_and_key(in, pair.chain.front().get(), pair.key.get(), chain.get(), 0) != 1)
-      faults.push_back(wrong(into.settings.certificates[i].cert + ": OpenSSL refuses it: " + take_words()));
+      faults.push_back(wrong(into.settings.certificates[i].cert, "OpenSSL refuses it: " + take_words()));
     if (pair.response) into.staples[pair.chain.front().get()] = &*pair.response;
   }
 

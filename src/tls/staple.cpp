@@ -13,10 +13,6 @@ namespace {
 using response_ptr = std::unique_ptr<OCSP_RESPONSE, freed_by<OCSP_RESPONSE_free>>;
 using basic_ptr = std::unique_ptr<OCSP_BASICRESP, freed_by<OCSP_BASICRESP_free>>;
 
-core::fault wrong(const std::string& path, const std::string& what) {
-  return {boost::system::errc::make_error_code(boost::system::errc::invalid_argument), path + ": " + what};
-}
-
 // The one about this certificate. By its serial number alone: whose name and key are hashed with which function is the responder's choice.
 OCSP_SINGLERESP* about(OCSP_BASICRESP* all, X509* leaf) {
   for (int i = 0; i < OCSP_resp_count(all); ++i) {

@@ -18,10 +18,6 @@ namespace {
 constexpr std::size_t key_octets = 80;
 constexpr std::size_t line_octets = (key_octets + 2) / 3 * 4;
 
-core::fault wrong(const std::string& path, const std::string& what) {
-  return {boost::system::errc::make_error_code(boost::system::errc::invalid_argument), path + ": " + what};
-}
-
 std::shared_ptr<const ticket_key> key_of(const unsigned char* octets) {
   auto made = std::make_shared<ticket_key>();
   std::memcpy(made->name.data(), octets, made->name.size());
@@ -49,10 +45,10 @@ ticket_keys::ticket_keys() : keys_{random_key()}, made_(clock::now()) {}
 
 ticket_keys::~ticket_keys() = default;
 
-core::outcome<void> ticket_keys::read(const std::string& path) {
+core::outcome<ticket_keys::list> ticket_keys::in_file(const std::string& path) {
   const auto text = read_file(path);
   if (!text) return text.error();
-  std::vector<std::shared_ptr<const ticket_key>> found;
+  list found;
   for (std::string_view rest = text->reveal(); !rest.empty();) {
     auto line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
@@ -70,10 +66,13 @@ core::outcome<void> ticket_keys::read(const std::string& path) {
   }
   if (found.empty()) return wrong(path, "has no ticket key; make one with `openssl rand 80 | base64 -w 0`");
   if (found.size() > kept_max) return wrong(path, "has more than 3 ticket keys; the newest comes first, and two old ones are enough");
+  return found;
+}
+
+void ticket_keys::use(list of_file) {
   const std::lock_guard lock(mutex_);
-  keys_ = std::move(found);
+  keys_ = std::move(of_file);
   from_file_ = true;
-  return {};
 }
 
 ticket_keys::chosen ticket_keys::sealing(clock::time_point now) {

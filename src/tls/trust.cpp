@@ -22,10 +22,6 @@ constexpr std::int64_t crl_warning_seconds = 7 * 24 * 3600;
 
 using hash_ptr = std::unique_ptr<EVP_MD_CTX, freed_by<EVP_MD_CTX_free>>;
 
-core::fault wrong(std::string text) {
-  return {boost::system::errc::make_error_code(boost::system::errc::invalid_argument), std::move(text)};
-}
-
 // OpenSSL's strict findings that certificates of Milvus' documented recipe have: about a CA that the operator has configured, which he
 // trusts as it is, and that a leaf right below such a CA does not name its key, which helps to find the issuer and does no more.
 bool is_let_pass(int error, X509_STORE_CTX* chain, const policy_settings& settings) {
@@ -165,8 +161,7 @@ void trust::add_authorities(const std::string& path, std::vector<core::fault>& f
   for (auto& one : *certificates) {
     if (auto words = validity_warning(one.get(), path); !words.empty()) warnings.push_back(std::move(words));
     ERR_clear_error();
-    if (X509_STORE_add_cert(store_.get(), one.get()) != 1)
-      faults.push_back(wrong(path + ": OpenSSL refuses a certificate: " + take_words()));
+    if (X509_STORE_add_cert(store_.get(), one.get()) != 1) faults.push_back(wrong(path, "OpenSSL refuses a certificate: " + take_words()));
     dates_.push_back({path, subject_of(one.get()), seconds_of(X509_get0_notAfter(one.get())), false});
     authorities_.push_back(std::move(one));
   }
@@ -180,7 +175,7 @@ void trust::add_crls(const std::string& path, std::vector<core::fault>& faults, 
   }
   for (auto& one : *crls) {
     ERR_clear_error();
-    if (X509_STORE_add_crl(store_.get(), one.get()) != 1) faults.push_back(wrong(path + ": OpenSSL refuses a CRL: " + take_words()));
+    if (X509_STORE_add_crl(store_.get(), one.get()) != 1) faults.push_back(wrong(path, "OpenSSL refuses a CRL: " + take_words()));
     const auto issuer = name_text(X509_CRL_get_issuer(one.get()));
     const auto* next = X509_CRL_get0_nextUpdate(one.get());
     const auto until =

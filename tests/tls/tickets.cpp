@@ -185,15 +185,24 @@ BOOST_FIXTURE_TEST_CASE(keys_from_a_file_are_shared_between_processes, tickets) 
   const std::string newest(106, 'A'), oldest(106, 'B');
   const auto file = mint.write("tickets", newest + "A=\n" + oldest + "A=\n");
   ticket_keys one, other;
-  BOOST_REQUIRE(one.read(file));
-  BOOST_REQUIRE(other.read(file));
+  one.use(*ticket_keys::in_file(file));
+  other.use(*ticket_keys::in_file(file));
   const auto sealed = one.sealing();
   BOOST_TEST(other.opening(sealed.key->name.data()).newest);
   BOOST_TEST(one.sealing(ticket_keys::clock::now() + 1000h).key == sealed.key);
-  for (const std::string text : {"", "AAAA\n", "not base64 at all\n"}) {
-    BOOST_TEST(!one.read(mint.write("wrong", text)));
-    BOOST_TEST(one.sealing().key == sealed.key);
-  }
+  for (const std::string text : {"", "AAAA\n", "not base64 at all\n"}) BOOST_TEST(!ticket_keys::in_file(mint.write("wrong", text)));
   const auto four = mint.write("four", newest + "A=\n" + newest + "A=\n" + newest + "A=\n" + newest + "A=\n");
-  BOOST_TEST(!one.read(four));
+  BOOST_TEST(!ticket_keys::in_file(four));
+}
+
+BOOST_FIXTURE_TEST_CASE(keys_from_a_file_are_in_force_only_with_all_else_that_is_loaded, tickets) {
+  auto settings = server_settings{policy(client_certificates::none)};
+  settings.ticket_keys_file = mint.write("tickets", std::string(106, 'A') + "A=\n");
+  const auto before = keys->sealing().key;
+  auto broken = settings;
+  broken.certificates[0].key = mint.write("key", "no key\n");
+  BOOST_TEST(!context::load(broken, keys));
+  BOOST_TEST(keys->sealing().key == before);
+  BOOST_TEST(context::load(settings, keys).has_value());
+  BOOST_TEST(keys->sealing().key != before);
 }

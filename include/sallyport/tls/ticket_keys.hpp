@@ -36,8 +36,11 @@ class ticket_keys {
   ticket_keys& operator=(const ticket_keys&) = delete;
 
   // A text file of up to three lines, each the base64 of 80 random octets (`openssl rand 80 | base64 -w 0`), newest first: the first
-  // seals, all open. From then on keys change only with the file.
-  core::outcome<void> read(const std::string& path);
+  // seals, all open.
+  using list = std::vector<std::shared_ptr<const ticket_key>>;
+  static core::outcome<list> in_file(const std::string& path);
+  // From then on keys change by this alone.
+  void use(list of_file);
 
   struct chosen {
     std::shared_ptr<const ticket_key> key;  // nullptr: none of that name
@@ -50,7 +53,7 @@ class ticket_keys {
   void rotate(clock::time_point now);
 
   std::mutex mutex_;
-  std::vector<std::shared_ptr<const ticket_key>> keys_;  // newest first
+  list keys_;  // newest first
   clock::time_point made_;
   bool from_file_ = false;
 };
