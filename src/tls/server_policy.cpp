@@ -103,7 +103,8 @@ struct loading {
   void judge_use(X509* leaf, const std::string& path) {
     if (X509_get_ext_by_NID(leaf, NID_subject_alt_name, -1) < 0)
       warn(path + ": the certificate of " + subject_of(leaf) +
-           " has no subjectAltName; Go, Java, Node and browsers refuse it, for they do not look at the CN any more");
+           " has no subjectAltName; Go, Python (over REST) and browsers refuse it, for they do not look at the CN, and nobody does for an "
+           "address");
     if (X509_check_purpose(leaf, X509_PURPOSE_SSL_SERVER, 0) != 1)
       warn(path + ": the certificate of " + subject_of(leaf) +
            " is not for servers (its extendedKeyUsage lacks serverAuth); clients refuse it");

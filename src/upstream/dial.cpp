@@ -51,10 +51,9 @@ core::task<dialled> shake_hands(const surroundings& around, const settings& back
 core::task<dialled> dial(const surroundings& around, const settings& backend, destination to, dial_failure& failure) {
   core::error_code last = asio::error::host_not_found;
   for (const auto& address : to.addresses) {
-    failure.tls.reset();
     auto socket = co_await net::connect(address);
     if (!socket) {
-      last = socket.error();
+      if (!failure.tls) last = socket.error();  // what is wrong with its TLS says more than that it does not listen on ::1 as well
       continue;
     }
     if (!backend.tls) co_return std::make_unique<net::plain_stream>(std::move(*socket), around.bench);

@@ -96,6 +96,10 @@ BOOST_FIXTURE_TEST_CASE(a_clients_certificate_is_judged_for_clients, material) {
   const auto client = mint.issue({.common_name = "alice", .purpose = usage::client}, ca);
   BOOST_TEST(said({client}, {.ca = ca.cert, .for_server = false}).empty());
   BOOST_TEST(said({good}, {.ca = ca.cert, .for_server = false}) == words{"wrong-eku"});
+  const auto all = certs::show(*certs::read_chain(good.cert), {.ca = ca.cert, .for_server = false});
+  BOOST_REQUIRE(all);
+  BOOST_TEST(all->findings[0].said == std::vector<std::string>{"Sallyport: unsuitable certificate purpose"},
+             boost::test_tools::per_element());
 }
 
 BOOST_FIXTURE_TEST_CASE(a_chain_is_followed_to_the_ca, material) {
@@ -108,6 +112,7 @@ BOOST_FIXTURE_TEST_CASE(a_chain_is_followed_to_the_ca, material) {
   BOOST_TEST(said({leaf, middle, lower}, how) == words{"wrong-order"});
   BOOST_TEST((said({leaf, middle}, how) == words{"broken-chain", "untrusted"}));
   BOOST_TEST((said({leaf, middle}) == words{"broken-chain", "needs-issuer"}));
+  BOOST_TEST((said({good, mint.authority("stranger")}, how) == words{"stray-certificate"}));
   BOOST_TEST(said({mint.self_signed({.dns = {"localhost"}, .purpose = usage::server, .until = 24h * 300})}) == words{"self-signed"});
 }
 

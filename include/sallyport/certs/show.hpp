@@ -1,5 +1,6 @@
-// What is in a chain of certificates, and what the clients of Milvus will say to it: pymilvus (grpcio with BoringSSL; requests with
-// OpenSSL), Go, Node, Java. Each finding is a fault with the words of those who complain, so that a search for an error message ends here.
+// What is in a chain of certificates, and what the clients of Milvus will say to it: pymilvus (grpcio with BoringSSL; over REST requests
+// with OpenSSL), Go, Node, Java, and Sallyport itself. Each finding is a fault with the words of those who complain, so that a search for
+// an error message ends here. A client's certificate is judged by Sallyport alone.
 //
 // Pure but for the clock and the file; any thread. The chain may be a stranger's: what is read of it is bounded, and its texts are as they
 // are in the certificates, to be escaped by whoever prints them.
@@ -29,7 +30,7 @@ struct finding {
   std::string id;  // stable: expired, no-san
   certs::weight weight = weight::note;
   std::string text;               // what is wrong
-  std::vector<std::string> said;  // client: what it says
+  std::vector<std::string> said;  // client: what it says; who is not named takes it
 };
 
 struct shown {

@@ -36,7 +36,9 @@ class Request:
 
 
 class FrameBackend:
-    def __init__(self):
+    def __init__(self, tls=None):
+        """`tls`: an ssl.SSLContext, for a backend that is reached through TLS."""
+        self.tls = tls
         self.changed = threading.Condition()
         self.connections, self.requests = [], []  # requests: those that have come whole
         self.holding = False
@@ -106,8 +108,10 @@ class FrameConnection:
             pass
 
     def _read(self):
-        self.send(settings(max_concurrent_streams=1000))
         try:
+            if self.backend.tls:
+                self.socket = self.backend.tls.wrap_socket(self.socket, server_side=True)
+            self.send(settings(max_concurrent_streams=1000))
             with self.socket, self.socket.makefile("rb") as source:
                 source.read(len(PREFACE))
                 while len(head := source.read(9)) == 9:

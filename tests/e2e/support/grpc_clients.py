@@ -11,24 +11,28 @@ NAMES = ["grpc-go", "grpc-java", "grpc-js", "grpcio"]
 GOOD = token("root:Milvus")
 
 
+JAVA = ["/usr/bin/java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+NODE = VENVS / "node" / "bin" / "node"
+
+
 def _command(name):
     made = {
         "grpc-go": [CLIENTS / "go" / "client"],
-        "grpc-java": ["/usr/bin/java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{CLIENTS}/java/classes:{CLIENTS}/java/lib/*", "Client"],
-        "grpc-js": [VENVS / "node" / "bin" / "node", CLIENT_SOURCES / "js" / "client.js"],
+        "grpc-java": [*JAVA, "-cp", f"{CLIENTS}/java/classes:{CLIENTS}/java/lib/*", "Client"],
+        "grpc-js": [NODE, CLIENT_SOURCES / "js" / "client.js"],
         "grpcio": [python_of("tests"), CLIENT_SOURCES / "python" / "client.py"],
     }
     return made[name]
 
 
 class GrpcClient(Process):
-    """The library `name` with one channel over mutual TLS to that port of 127.0.0.1. Calls run side by side; each has a deadline."""
+    """The library `name` with one channel over mutual TLS to that port. Calls run side by side; each has a deadline."""
 
-    def __init__(self, name, port, certs, environment):
+    def __init__(self, name, port, certs, environment, host="localhost"):
         self.name = name
         files = [certs / "ca.pem", certs / "client.pem", certs / "client.key"]
         environment = environment | {"NODE_PATH": str(CLIENTS / "js" / "node_modules")}
-        super().__init__([*_command(name), f"localhost:{port}", *files], stdin=subprocess.PIPE, env=environment)
+        super().__init__([*_command(name), f"{host}:{port}", *files], stdin=subprocess.PIPE, env=environment)
         self.begun = []  # where in what it says each call begins
 
     def start(self, kind, method, text="", *, token=GOOD, size=0, count=1, timeout=15) -> str:
