@@ -63,7 +63,11 @@ public final class Words {
     var credentials = TlsChannelCredentials.newBuilder().trustManager(new File(arguments[0])).build();
     var targets = Arrays.copyOfRange(arguments, 1, arguments.length);
     var left = new CountDownLatch(targets.length);
-    for (var target : targets) call(Grpc.newChannelBuilder(target, credentials).build(), target, left);
+    for (var target : targets) {
+      // Where localhost is ::1 as well, Java tells the last failure; the servers are at 127.0.0.1 alone.
+      var address = "127.0.0.1" + target.substring(target.lastIndexOf(':'));
+      call(Grpc.newChannelBuilder(address, credentials).overrideAuthority(target).build(), target, left);
+    }
     left.await();
     Runtime.getRuntime().halt(0);
   }
