@@ -46,13 +46,6 @@ def served(program, certs) -> str:
         return hashlib.sha256(client.getpeercert(True)).hexdigest()
 
 
-def until(holds, timeout=10.0):
-    end = time.monotonic() + timeout
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def live(folder):
     """Where the program's certificate and key are; the tests put them there."""
