@@ -142,6 +142,7 @@ void builder::backend(const node& item, const std::string& path, std::set<std::s
   word(&item, path, "rest", made.speaks, {upstream::rest::off, upstream::rest::http1, upstream::rest::h2}, &sound);
   rest_endpoints(item, path, made);
   word(&item, path, "credentials", made.credential, {upstream::credentials::strip, upstream::credentials::forward}, &sound);
+  word(&item, path, "identity", made.identity, {upstream::identity::none, upstream::identity::headers}, &sound);
   if (const node* most = scalar(&item, path, "tunnels", &sound)) made.tunnels = static_cast<std::uint32_t>(*parse_count(most->text));
   if (flag) {
     made.endpoints = {{flag->host, flag->port}};

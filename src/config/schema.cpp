@@ -74,6 +74,7 @@ const std::vector<key> table{
     {.at = "backends[].health.rise", .is = kind::count, .initial = "2", .least = 1, .most = 100},
     {.at = "backends[].health.fall", .is = kind::count, .initial = "2", .least = 1, .most = 100},
     {.at = "backends[].credentials", .is = kind::word, .initial = "strip", .words = "strip|forward"},
+    {.at = "backends[].identity", .is = kind::word, .initial = "none", .words = "none|headers"},
     {.at = "backends[].tls", .is = kind::map},
     {.at = "backends[].tls.ca", .is = kind::path},
     {.at = "backends[].tls.server_name", .is = kind::host},

@@ -27,6 +27,7 @@ struct listener_context {
   upstream::opener& grpc;
   upstream::opener* rest;  // nullptr: what is not gRPC is told so
   upstream::credentials credential;
+  upstream::identity identity;
   upstream::tunnels& tunnels;
   bool serves_connect() const { return settings.speaks == listener_settings::protocol::connect; }
 };

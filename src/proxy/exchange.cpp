@@ -193,6 +193,16 @@ void exchange::route_rest(const std::vector<http2::field>& fields, std::string_v
 }
 
 void exchange::forward(upstream::opener& by, const std::vector<http2::field>& fields, bool whole) {
+  if (on_->door().identity == upstream::identity::none) return open(by, fields, whole);
+  const auto* certificate = on_->certificate();
+  const auto user = percent_encode(permit_->user_name());
+  const auto subject = certificate ? percent_encode(certificate->subject) : std::string();
+  auto told = fields;
+  add_identity(user, subject, told);
+  open(by, told, whole);
+}
+
+void exchange::open(upstream::opener& by, const std::vector<http2::field>& fields, bool whole) {
   auto why = upstream::failure::unreachable;
   up_ = by.open(*permit_, fields, whole, *this, why);
   if (!up_) failed(why);

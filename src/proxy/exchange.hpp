@@ -58,6 +58,7 @@ class exchange final : public request, public auth::waiter, public upstream::res
   void answer_health(std::string_view path, bool whole);
   void route_rest(const std::vector<http2::field>& fields, std::string_view path, bool whole);
   void forward(upstream::opener& by, const std::vector<http2::field>& fields, bool whole);
+  void open(upstream::opener& by, const std::vector<http2::field>& fields, bool whole);
   void answer_as_rest(std::uint32_t status, std::string_view body, bool challenge);
   void log_refusal(const refusal& why) const;
   void count(telemetry::request_outcome of);

@@ -6,14 +6,19 @@
 namespace sallyport::proxy {
 namespace {
 
-bool is_word(char c, bool dots) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || (dots && c == '.');
+bool is_name(std::string_view text) {
+  for (const char c : text)
+    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_')) return false;
+  return !text.empty();
 }
 
-bool is_run_of(std::string_view text, bool dots) {
-  for (const char c : text)
-    if (!is_word(c, dots)) return false;
-  return !text.empty();
+// Names with a dot between them, so never the `.` and `..` that something behind us may resolve.
+bool is_dotted_name(std::string_view text) {
+  for (auto dot = text.find('.'); dot != std::string_view::npos; dot = text.find('.')) {
+    if (!is_name(text.substr(0, dot))) return false;
+    text.remove_prefix(dot + 1);
+  }
+  return is_name(text);
 }
 
 }  // namespace
@@ -29,14 +34,17 @@ bool is_canonical_path(std::string_view path) {
   if (!path.starts_with('/')) return false;
   path.remove_prefix(1);
   const auto slash = path.find('/');
-  return slash != std::string_view::npos && is_run_of(path.substr(0, slash), true) && is_run_of(path.substr(slash + 1), false);
+  return slash != std::string_view::npos && is_dotted_name(path.substr(0, slash)) && is_name(path.substr(slash + 1));
 }
 
 namespace {
 
+// Encoded twice as well: what decodes in two steps exists.
 bool has_encoded(std::string_view path, std::string_view digits) {
   for (auto at = path.find('%'); at != std::string_view::npos; at = path.find('%', at + 1)) {
-    const auto said = path.substr(at + 1, 2);
+    auto said = path.substr(at + 1);
+    while (said.starts_with("25")) said.remove_prefix(2);
+    said = said.substr(0, 2);
     if (said.size() == 2 && said[0] == digits[0] && (said[1] | 0x20) == digits[1]) return true;
   }
   return false;
@@ -125,6 +133,16 @@ void make_forwarded_fields(const http2::request_head& head, upstream::credential
   into.push_back(http2::make_field(known::content_type, "content-type", "application/grpc"));
   for (const auto& f : *head.fields)
     if (f.id != known::content_type && f.id != known::expect) pass_on(f, credential, into);
+}
+
+void add_identity(std::string_view user, std::string_view subject, std::vector<http2::field>& into) {
+  const auto add = [&into](std::string_view name, std::string_view value) {
+    if (value.empty()) return;
+    into.push_back(http2::make_field(known::identity, name, value));
+    into.back().never_index = true;  // RFC 7541 7.1.3
+  };
+  add("x-sallyport-user", user);
+  add("x-sallyport-certificate-subject", subject);
 }
 
 }  // namespace sallyport::proxy

@@ -30,4 +30,8 @@ void make_forwarded_rest_fields(const http2::request_head& head, upstream::crede
 // bypass fields dropped; `authorization` as the backend's credentials say.
 void make_forwarded_fields(const http2::request_head& head, upstream::credentials credential, std::vector<http2::field>& into);
 
+// Who passed, for a backend with `identity: headers`. A client has no say in these fields: its own are dropped above. Percent-encoded as
+// grpc-message is (percent_encode), and never indexed. Views into `user` and `subject`; one that is empty is not written.
+void add_identity(std::string_view user, std::string_view subject, std::vector<http2::field>& into);
+
 }  // namespace sallyport::proxy

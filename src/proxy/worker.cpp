@@ -93,7 +93,7 @@ listener_context worker::impl::context_of(const listener_settings& on, std::shar
   const auto index = static_cast<std::size_t>(at - all.begin());
   upstream::opener* rest = rest_pools[index].get();
   if (at->speaks == upstream::rest::h2) rest = pools[index].get();
-  return {on, std::move(trust), *pools[index], rest, at->credential, *tunnels[index]};
+  return {on, std::move(trust), *pools[index], rest, at->credential, at->identity, *tunnels[index]};
 }
 
 core::task<void> worker::impl::serve(std::shared_ptr<connection> accepted, telemetry::listener_counts& counted) {

@@ -244,7 +244,7 @@ BOOST_AUTO_TEST_CASE(a_list_where_a_map_belongs_hides_nothing) {
          "tokens, "
          "certificate_user, health, backend)\n"
          "F/c.yaml:2:12: error: an item of 'backends' must be a map, not a list (keys of an item: name, endpoints, rest, rest_endpoints, "
-         "resolve, max_connection_age, health, credentials, tls, tunnels)\n"});
+         "resolve, max_connection_age, health, credentials, identity, tls, tunnels)\n"});
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_is_not_there_is_a_fault_and_a_folder_too) {

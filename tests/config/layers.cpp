@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(every_value_of_a_file_arrives_in_its_setting) {
       "modern, "
       "client_certificates: optional, client_ca: ca.pem}\n  tokens: none\n  health: public\n  backend: two\n"
       "backends: [{name: two, endpoints: ['milvus.example:19530', '[::1]:2'], rest: http1, rest_endpoints: ['milvus.example:18080', "
-      "'127.0.0.1:3'], credentials: strip, resolve: 36s, max_connection_age: 37s, "
+      "'127.0.0.1:3'], credentials: strip, identity: headers, resolve: 36s, max_connection_age: 37s, "
       "health: {interval: 38s, timeout: 39s, rise: 40, fall: 41}}]\n"
       "workers: 3\nusers: {authority: sallyport, store: 'sqlite:u.db'}\n"
       "auth: {refusal_floor: 60ms, hash_threads: 2, hash_queue: 3, cache: 4}\n"
@@ -128,6 +128,7 @@ BOOST_AUTO_TEST_CASE(every_value_of_a_file_arrives_in_its_setting) {
   BOOST_TEST(s.backends[0].endpoints.at(0).host == "milvus.example");
   BOOST_TEST(s.backends[0].endpoints.at(0).port == 19530);
   BOOST_TEST((s.backends[0].credential == upstream::credentials::strip));
+  BOOST_TEST((s.backends[0].identity == upstream::identity::headers));
   BOOST_TEST((s.backends[0].speaks == upstream::rest::http1));
   BOOST_TEST(s.backends[0].rest_endpoints.at(0).host == "milvus.example");
   BOOST_TEST(s.backends[0].rest_endpoints.at(0).port == 18080);

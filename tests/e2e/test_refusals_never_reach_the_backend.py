@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from support import h2raw, protobuf
+from support import certificates, h2raw, protobuf
 from support.h2raw import Closed, Connection, frame, request_head, tls_context, token
 from support.paths import python_of
 from support.program import Sallyport, configuration
@@ -515,3 +515,16 @@ def test_the_credential_is_forwarded_only_where_the_configuration_says_so(lite, 
         assert client.call(GET_VERSION, authorization=GOOD, extra=[("sourceid", MEMBER)]).grpc[0] == 0
     request = before.wait_requests(1)[0]
     assert [v for n, v in request.fields if n == "authorization"] == [GOOD] and "sourceid" not in request.names
+
+
+def test_the_backend_is_told_who_passed_only_by_us(lite, recorder, sallyport, certs, folder):
+    before = recorder(lite.port)
+    backend = {"name": "milvus", "endpoints": [f"127.0.0.1:{before.port}"], "identity": "headers"}
+    program = sallyport([backend], certs=certs, mode=2)
+    shown = certificates.leaf(folder, "Zoé, 100%", (certs / "ca.pem", certs / "ca.key"))
+    spoofed = [(name, "admin") for name in ("x-sallyport-user", "x_sallyport_user", "x-sallyport-certificate-subject", "x-sallyport_certificate_subject")]
+    with Connection(program.address, tls_context(certs / "ca.pem", *shown)) as client:
+        assert client.call(GET_VERSION, authorization=GOOD, extra=spoofed).grpc[0] == 0
+    request = before.wait_requests(1)[0]
+    told = [pair for pair in request.fields if "sallyport" in pair[0]]
+    assert told == [("x-sallyport-user", "root"), ("x-sallyport-certificate-subject", r"CN=Zo%C3%A9\, 100%25,O=sallyport tests")]

@@ -120,6 +120,7 @@ house::house(const conversation& talk, std::uint16_t port)
            pool,
            talk.rest ? &pool : nullptr,
            talk.forwards_credential ? upstream::credentials::forward : upstream::credentials::strip,
+           upstream::identity::none,
            tunnels} {
   around.budget = &budget;
 }

@@ -71,6 +71,22 @@ BOOST_AUTO_TEST_CASE(a_credential_goes_on_never_indexed_where_the_backend_asks_f
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_backend_that_asks_is_told_who_passed_and_the_client_has_no_say_in_it) {
+  passage::options chosen;
+  chosen.backend.identity = upstream::identity::headers;
+  passage on(chosen);
+  auto client = on.client();
+  // The first waits for its hash, the second is known: both ways to the backend.
+  for (int i = 0; i < 2; ++i)
+    BOOST_TEST(client.call(request(path_of("Echo"), root, {{"x-sallyport-user", "admin"}, {"x_sallyport_user", "admin"}})).status() == "0");
+  for (const auto& seen : on.backend.requests()) {
+    BOOST_TEST(count(seen.head, "x-sallyport-user") == 1U);
+    BOOST_TEST((seen.head.back() == header{"x-sallyport-user", "root", true}));
+    BOOST_TEST(count(seen.head, "x_sallyport_user") == 0U);
+  }
+  BOOST_TEST(on.backend.requests().size() == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(te_is_written_and_the_content_type_is_plain_whatever_the_client_sent) {
   passage on;
   auto client = on.client();

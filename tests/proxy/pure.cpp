@@ -212,6 +212,7 @@ BOOST_AUTO_TEST_CASE(a_path_is_a_service_and_a_method_and_nothing_else) {
         "/a//b"sv, "/a/b?c"sv, "/a/b#c"sv,  "/a/b%41"sv,      "/%61/b"sv, "/a/./b"sv,       "/a/../b"sv, "/a/b.c"sv, "/a/.."sv,  "/a/b;c"sv,
         "/a/b "sv, " /a/b"sv,  "/a\\b/c"sv, "/a/b\xc3\xa9"sv, "/a/b\0"sv, "http://h/a/b"sv, "*"sv,       "/a-b/c"sv, "/a/b:c"sv})
     BOOST_TEST(!is_canonical_path(path), path);
+  for (const auto path : {"/../b"sv, "/./b"sv, "/.a/b"sv, "/a./b"sv, "/a..b/c"sv}) BOOST_TEST(!is_canonical_path(path), path);
 }
 
 BOOST_AUTO_TEST_CASE(what_a_client_says_of_itself_or_to_the_next_hop_is_not_forwarded) {
@@ -239,6 +240,16 @@ BOOST_AUTO_TEST_CASE(a_credential_is_forwarded_only_where_the_backend_wants_it_a
              written_by_us + "a=1;authorization=cm9vdDpNaWx2dXM=!;b=2;");
 }
 
+BOOST_AUTO_TEST_CASE(who_passed_is_said_behind_what_the_client_said_and_never_indexed) {
+  auto fields = fields_of({{"a", "1"}});
+  add_identity("", "", fields);
+  BOOST_TEST(shown(fields) == "a=1;");
+  add_identity("alice", "CN=a%C3%A9", fields);
+  BOOST_TEST(shown(fields) == "a=1;x-sallyport-user=alice!;x-sallyport-certificate-subject=CN=a%C3%A9!;");
+  for (std::size_t i = 1; i < fields.size(); ++i)
+    BOOST_TEST((http2::identify(fields[i].name) == known::identity), fields[i].name);  // so a client's own is dropped
+}
+
 BOOST_AUTO_TEST_CASE(a_rest_path_is_the_backends_business_unless_it_can_be_read_in_two_ways_or_is_a_back_door) {
   for (const auto path : {"/"sv, "/v2/vectordb/collections/list"sv, "/v1/vector/search"sv, "/v2/a%20b"sv, "/v2/a.b"sv, "/v2/..a"sv,
                           "/v2/a.."sv, "/v2/..."sv, "/a/"sv, "/v2/%7Euser"sv, "/v2/a?b=//..;%2F%00"sv, "/expressions"sv, "/v2/expr"sv,
@@ -249,6 +260,9 @@ BOOST_AUTO_TEST_CASE(a_rest_path_is_the_backends_business_unless_it_can_be_read_
         "/.."sv,     "/v2/../expr"sv, "/v2/a/.."sv,    "/v2;a=b"sv,      "/v2/a;b/c"sv, "/v2\\a"sv,  "/v2%2fa"sv, "/v2%2Fa"sv,
         "/v2%5ca"sv, "/v2%5Ca"sv,     "/v2%00"sv,      "/v2/%2e%2e/a"sv, "/v2/%2E"sv,   "/v2%3ba"sv, "/v2%3Ba"sv, "/v2#a"sv,
         "/v2?a#b"sv, "/%%2f"sv,       "/a%"sv,         "**"sv,           "?"sv})
+    BOOST_TEST((look_at_rest_path(path) == rest_path::tricky), path);
+  for (const auto path : {"/v2/a%25b"sv, "/v2/100%25"sv, "/v2/%2541"sv}) BOOST_TEST((look_at_rest_path(path) == rest_path::plain), path);
+  for (const auto path : {"/v2/%252e%252e/a"sv, "/v2%252Fa"sv, "/v2/%25252e/a"sv, "/v2/a%253bb"sv})  // for what decodes twice
     BOOST_TEST((look_at_rest_path(path) == rest_path::tricky), path);
   for (const auto path : {"/expr"sv, "/expr?code=1"sv, "/EXPR"sv, "/Expr/"sv, "/debug/pprof/heap"sv, "/management/stop"sv, "/metrics"sv,
                           "/log/level"sv, "/eventlog"sv, "/api/v1/health"sv, "/webui/"sv, "/_cluster/info"sv, "/_hook/configs"sv})

@@ -164,6 +164,18 @@ BOOST_AUTO_TEST_CASE(what_a_client_says_of_itself_and_what_belongs_to_its_connec
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_backend_that_asks_is_told_who_passed_and_the_client_has_no_say_in_it) {
+  passage::options chosen;
+  chosen.backend.identity = upstream::identity::headers;
+  rest_passage p(chosen);
+  for (const auto by : both) {
+    BOOST_TEST(ask(p.on, by, {"POST", "/v2/echo", {{"authorization", bearer}, {"x-sallyport-user", "admin"}}, "x"}).status == 200);
+    const auto head = p.rest.last().head;
+    BOOST_TEST(p.rest.last().field("x-sallyport-user") == "root");
+    BOOST_TEST(head.find("x-sallyport-user") == head.rfind("x-sallyport-user"));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_credential_is_forwarded_once_and_as_it_came_where_the_backend_wants_it) {
   passage::options chosen;
   chosen.backend.credential = upstream::credentials::forward;

@@ -15,6 +15,8 @@ namespace sallyport::upstream {
 
 enum class credentials { strip, forward };  // what becomes of the client's authorization field
 
+enum class identity { none, headers };  // whether the backend is told who passed
+
 enum class rest { off, http1, h2 };  // what takes requests that are not gRPC
 
 struct endpoint {
@@ -40,6 +42,7 @@ struct settings {
   std::string name;
   std::vector<endpoint> endpoints;  // 1 to 64
   credentials credential = credentials::strip;
+  upstream::identity identity = upstream::identity::none;
   rest speaks = rest::http1;
   std::vector<endpoint> rest_endpoints;  // of HTTP/1.1, when it has a port of its own; 64 at most
   std::uint32_t http1_connections = 64;  // a worker
