@@ -14,15 +14,14 @@ constexpr std::size_t pending_acknowledgements_max_bytes = 64 * 17;  // of PINGs
 
 }  // namespace
 
-connection::connection(pool& home, std::unique_ptr<net::stream> stream, std::uint64_t number, std::uint64_t trusted)
+connection::connection(pool& home, std::unique_ptr<net::stream> stream, std::uint64_t number, tenure term)
     : home_(home),
       number_(number),
-      trusted_(trusted),
+      term_(term),
       stream_(std::move(stream)),
       session_(home.limits_, home.around_.buffers, home.around_.scratch, *this, core::clock::now()),
       pump_(home.around_.turn, home.around_.tasks, *stream_, *this),
       born_(core::clock::now()),
-      retire_at_(home.retirement(born_)),
       last_received_(born_),
       last_busy_(born_) {
   ++home.alive_;
@@ -207,7 +206,7 @@ void connection::sweep(core::clock::time_point now) {
   session_.sweep(now);
   if (session_.has_output()) pump_.mark();
   if (!idle()) last_busy_ = now;
-  if (now >= retire_at_ || trusted_ != home_.trust_generation()) retired_ = true;
+  if (home_.is_over(term_, now)) retired_ = true;
   if (idle() && (leaving() || now - last_busy_ >= home_.settings_.idle)) return abort();
   if (session_.ping_outstanding()) {
     if (core::defended("O07a") && now - ping_sent_ >= ping_wait && !std::exchange(suspect_, true))

@@ -14,7 +14,7 @@ class connection final : public http2::client_events,
                          public net::output_source,
                          public std::enable_shared_from_this<connection> {
  public:
-  connection(pool& home, std::unique_ptr<net::stream> stream, std::uint64_t number, std::uint64_t trusted);
+  connection(pool& home, std::unique_ptr<net::stream> stream, std::uint64_t number, tenure term);
   ~connection();
 
   core::task<void> run();  // until the connection ends
@@ -56,11 +56,12 @@ class connection final : public http2::client_events,
   void lost(core::error_code why);
 
   pool& home_;
-  const std::uint64_t number_, trusted_;
+  const std::uint64_t number_;
+  const tenure term_;
   const std::unique_ptr<net::stream> stream_;
   http2::client_session session_;
   net::output_pump pump_;
-  core::clock::time_point born_, retire_at_, last_received_, last_busy_, ping_sent_{};
+  core::clock::time_point born_, last_received_, last_busy_, ping_sent_{};
   bool answered_since_ping_ = true;  // HEADERS or DATA came since our last PING (docs/passage.md 15)
   bool suspect_ = false, retired_ = false, useful_ = false, ended_ = false, lost_ = false;
 };

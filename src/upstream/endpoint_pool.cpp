@@ -80,10 +80,11 @@ void endpoint_pool::waits_no_more(balanced_request& who) {
 // ---- what it tells
 
 // +- 20 %, so that a fleet does not reconnect at once (docs/passage.md 14).
-core::clock::time_point endpoint_pool::retirement(core::clock::time_point born) {
-  if (settings_.max_connection_age.count() == 0) return core::clock::time_point::max();
+tenure endpoint_pool::begin_tenure() {
+  if (settings_.max_connection_age.count() == 0) return {core::clock::time_point::max(), trust_generation()};
   std::uniform_real_distribution<double> spread(0.8, 1.2);
-  return born + std::chrono::duration_cast<core::clock::duration>(settings_.max_connection_age * spread(jitter_));
+  const auto age = std::chrono::duration_cast<core::clock::duration>(settings_.max_connection_age * spread(jitter_));
+  return {core::clock::now() + age, trust_generation()};
 }
 
 core::task<core::result<std::unique_ptr<net::stream>>> endpoint_pool::dial(dial_failure& failure) {

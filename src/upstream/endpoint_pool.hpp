@@ -45,6 +45,12 @@ struct endpoint_health {
   core::clock::time_point next_probe{};
 };
 
+// How long a connection takes new requests: until then, and while nothing else is trusted than when it was made.
+struct tenure {
+  core::clock::time_point ends;
+  std::uint64_t trusted;
+};
+
 struct pool_figures {
   std::int64_t streams = 0, orphans = 0, waiting = 0;
 };
@@ -92,9 +98,8 @@ class endpoint_pool : public opener {
   void waits_no_more(balanced_request& who);
   virtual void fail(balanced_request& who, failure why) = 0;  // who is in no line any more: told, and given back
 
-  core::clock::time_point retirement(core::clock::time_point born);  // of a connection that is made now
-  // Read before a connection is made: when it has changed since, the connection takes no new requests. 0 without TLS.
-  std::uint64_t trust_generation() const { return settings_.trust ? settings_.trust->generation() : 0; }
+  tenure begin_tenure();  // before the connection is made: it may take a while, in which what is trusted changes
+  bool is_over(const tenure& of, core::clock::time_point now) const { return now >= of.ends || of.trusted != trust_generation(); }
   exchange* refused(failure why);
   void count(failure why);
   void failing(telemetry::ejection why);
@@ -115,6 +120,7 @@ class endpoint_pool : public opener {
 
  private:
   void tell_answered();
+  std::uint64_t trust_generation() const { return settings_.trust ? settings_.trust->generation() : 0; }
 
   balancer& home_;
   const target where_;

@@ -5,15 +5,14 @@
 
 namespace sallyport::upstream {
 
-http1_connection::http1_connection(http1_pool& home, std::unique_ptr<net::stream> stream, std::uint64_t trusted)
+http1_connection::http1_connection(http1_pool& home, std::unique_ptr<net::stream> stream, tenure term)
     : home_(home),
-      trusted_(trusted),
+      term_(term),
       stream_(std::move(stream)),
       session_(home.limits_, home.around_.buffers, home.around_.scratch, *this, core::clock::now()),
       pump_(home.around_.turn, home.around_.tasks, *stream_, *this),
       wanted_(home.around_.executor),
-      idle_since_(core::clock::now()),
-      retire_at_(home.retirement(idle_since_)) {
+      idle_since_(core::clock::now()) {
   ++home.alive_;
 }
 
@@ -189,7 +188,7 @@ void http1_connection::sweep(core::clock::time_point now) {
     home_.fail(*std::exchange(request_, nullptr), failure::timed_out);
     return cut();
   }
-  if (now >= retire_at_ || trusted_ != home_.trust_generation()) retired_ = true;
+  if (home_.is_over(term_, now)) retired_ = true;
   if (!request_ && (retired_ || now - idle_since_ >= home_.settings_.idle)) abort();
 }
 

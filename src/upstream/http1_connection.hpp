@@ -27,7 +27,7 @@ class http1_connection final : public http1::client_events,
                                public net::output_source,
                                public std::enable_shared_from_this<http1_connection> {
  public:
-  http1_connection(http1_pool& home, std::unique_ptr<net::stream> stream, std::uint64_t trusted);
+  http1_connection(http1_pool& home, std::unique_ptr<net::stream> stream, tenure term);
   ~http1_connection();
 
   core::task<void> run();  // until the connection ends
@@ -64,13 +64,13 @@ class http1_connection final : public http1::client_events,
   void lost(core::error_code why);
 
   http1_pool& home_;
-  const std::uint64_t trusted_;
+  const tenure term_;
   const std::unique_ptr<net::stream> stream_;
   http1::client_session session_;
   net::output_pump pump_;
   core::timer wanted_;
   http1_exchange* request_ = nullptr;
-  core::clock::time_point idle_since_, retire_at_, asked_{};  // when the request's last bytes were given to it
+  core::clock::time_point idle_since_, asked_{};  // when the request's last bytes were given to it
   bool head_seen_ = false, retired_ = false, ended_ = false, lost_ = false;
 };
 

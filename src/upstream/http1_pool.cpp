@@ -88,7 +88,7 @@ void http1_pool::connect_if_wanted() {
 
 core::task<void> http1_pool::connect() {
   dial_failure failure;
-  const auto trusted = trust_generation();
+  const auto term = begin_tenure();
   auto attempt = dial(failure);
   auto made = co_await core::with_deadline(std::move(attempt), settings_.connect);
   --connecting_;
@@ -99,7 +99,7 @@ core::task<void> http1_pool::connect() {
     co_return;
   }
   counted_.count(telemetry::connect_result::ok);
-  const auto fresh = std::make_shared<http1_connection>(*this, std::move(*made), trusted);
+  const auto fresh = std::make_shared<http1_connection>(*this, std::move(*made), term);
   connections_.push_back(fresh);
   counted_.connections.raise();
   around_.tasks.spawn(fresh->run());

@@ -109,7 +109,7 @@ core::task<void> pool::connect() {
     co_return;
   }
   dial_failure failure;
-  const auto trusted = trust_generation();
+  const auto term = begin_tenure();
   auto attempt = dial(failure);
   const auto limit = core::defended("O06b") ? settings_.connect : std::chrono::hours(1);
   auto made = co_await core::with_deadline(std::move(attempt), limit);
@@ -121,7 +121,7 @@ core::task<void> pool::connect() {
     co_return;
   }
   counted_.count(telemetry::connect_result::ok);
-  const auto fresh = std::make_shared<connection>(*this, std::move(*made), ++connections_made_, trusted);
+  const auto fresh = std::make_shared<connection>(*this, std::move(*made), ++connections_made_, term);
   connections_.push_back(fresh);
   counted_.connections.raise();
   around_.log.debug("backend_connected", {{"backend", settings_.name}, {"endpoint", where().label}, {"connections", connections_.size()}});

@@ -55,9 +55,9 @@ void every_corpus_has_its_target() {
 
 bool list_cases() {
   auto& suite = boost::unit_test::framework::master_test_suite();
-  for (const auto& [name, run] : targets()) {
-    const auto go = [name = name, run = run] { replay(name, run); };
-    suite.add(boost::unit_test::make_test_case(go, name, __FILE__, __LINE__));
+  for (const auto& target : targets()) {
+    const auto go = [name = target.first, run = target.second] { replay(name, run); };
+    suite.add(boost::unit_test::make_test_case(go, target.first, __FILE__, __LINE__));
   }
   suite.add(boost::unit_test::make_test_case(every_corpus_has_its_target, "every_corpus_has_its_target", __FILE__, __LINE__));
   return true;
