@@ -124,6 +124,8 @@ void builder::scalars() {
   if (const node* found = scalar(map_below("limits"), "limits", "header_list"))
     l.http2.header_list_bytes = static_cast<std::uint32_t>(*parse_size(found->text));
   count("limits", "header_fields", l.http2.header_fields);
+  l.http1.head_bytes = l.http2.header_list_bytes;
+  l.http1.fields = l.http2.header_fields;
   count("limits", "continuations", l.http2.continuations);
   count("limits", "resets", l.http2.resets);
   count("limits", "resets_per_second", l.http2.resets_per_second);

@@ -175,8 +175,9 @@ std::vector<std::byte> server_session::accept_connect() {
   write_status_line(out_, 200);
   write(out_, {"\r\n"});
   answer_ = answer::whole;
+  auto first = give_up_input();
   stop();
-  return give_up_input();
+  return first;
 }
 
 void server_session::abort_response() {

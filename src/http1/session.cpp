@@ -256,6 +256,7 @@ void session::finish_sending() {
 
 void session::stop() {
   waiting_.clear();
+  if (!taking_up_) kept_.clear();
   sending_ = end_waits_ = false;
   closing_ = true;
 }

@@ -63,6 +63,9 @@ known identify(std::string_view name) {
     case 17:
       if (name == "transfer-encoding") return known::transfer_encoding;
       break;
+    case 19:
+      if (name == "proxy-authorization") return known::proxy_authorization;
+      break;
     case 20:
       if (name == "grpc-accept-encoding") return known::grpc_accept_encoding;
       break;

@@ -91,11 +91,8 @@ bool read_number(std::string_view text, std::int64_t& value) {
   return true;
 }
 
-// More than one are borne when they are equal (RFC 9110 8.6).
-bool read_content_length(const field& f, std::int64_t& value) {
-  const auto before = value;
-  return read_number(f.value, value) && (before < 0 || before == value);
-}
+// One: equal ones might be merged (RFC 9110 8.6), but whoever sends two is not to be trusted with either.
+bool read_content_length(const field& f, std::int64_t& value) { return value < 0 && read_number(f.value, value); }
 
 struct seen {
   unsigned pseudo = 0;  // bit per known::

@@ -74,6 +74,7 @@ struct hpack_decoder::run {
 
 hpack_decoder::verdict hpack_decoder::decode(core::bytes block, const limits& within, decoded_block& into) {
   into.fields.clear();
+  into.too_many = false;
   // What is kept is at most a list; behind it one more field may be decoded before it is known not to fit: a name of the table, and what
   // the block spells.
   const auto room = within.header_list_bytes + dynamic_table::max_bytes + huffman_room(block.size());
@@ -150,8 +151,8 @@ bool hpack_decoder::keep(run& now, const field& f) {
   now.list_bytes += f.name.size() + f.value.size() + 32;
   now.grpc = now.grpc || (f.id == known::content_type && is_grpc(f.value));  // late as it comes
   if (!now.fits) return false;
-  now.fits = (++now.count <= now.within.header_fields || !core::defended("H11")) &&
-             (now.list_bytes <= now.within.header_list_bytes || !core::defended("H10a"));
+  now.into.too_many = ++now.count > now.within.header_fields && core::defended("H11");
+  now.fits = !now.into.too_many && (now.list_bytes <= now.within.header_list_bytes || !core::defended("H10a"));
   if (now.fits) {
     now.into.fields.push_back(f);
     return true;

@@ -85,7 +85,7 @@ void server_session::count_oversize() {
     oversize_ = 0;
     oversize_since_ = now_;
   }
-  events_.limit_reached(limit::header_list);
+  events_.limit_reached(block_had_too_many() ? limit::header_fields : limit::header_list);
   if (core::defended("H10b") && ++oversize_ >= bearable) fail(code::enhance_your_calm, "header lists over the limit");
 }
 

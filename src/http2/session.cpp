@@ -48,6 +48,7 @@ session::session(side role, const limits& within, buffer_pool& pool, decoded_blo
 session::~session() = default;
 
 const std::vector<field>& session::block_fields() const { return scratch_.fields; }
+bool session::block_had_too_many() const { return scratch_.too_many; }
 
 // ---- the table of streams
 
@@ -106,8 +107,9 @@ void session::remove(stream& s) {
 }
 
 void session::finish_if_done(stream& s) {
-  if (role_ == side::client && s.remote_ended && !s.local_ended && !s.owner) {
-    // An orphan that was answered (docs/passage.md 18): its slot comes back, and no reset is spent on it.
+  if (role_ == side::client && s.remote_ended && !s.owner && (!s.local_ended || s.waiting)) {
+    // An orphan that was answered (docs/passage.md 18): its slot comes back, and no reset is spent on it. A backend that has answered may
+    // never open the window that the rest of the body waits for.
     unqueue(s);
     s.waiting.reset();
     end_stream_now(s);
@@ -187,6 +189,7 @@ void session::write_ping(std::uint64_t opaque, bool is_ack) {
   auto* at = frame(8, ping_frame, is_ack ? ack : no_flags, 0);
   put32(at, static_cast<std::uint32_t>(opaque >> 32));
   put32(at + 4, static_cast<std::uint32_t>(opaque));
+  if (is_ack) ++acknowledgements_;
 }
 
 void session::ping() {
@@ -203,7 +206,7 @@ core::bytes session::output() {
 void session::output_taken() {
   last_output_bytes_ = out_.size();
   out_.clear();
-  control_bytes_ = 0;
+  control_bytes_ = acknowledgements_ = 0;
   ++flushes_;
 }
 

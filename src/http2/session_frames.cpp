@@ -292,6 +292,7 @@ void session::handle_settings(std::uint8_t flags, std::uint32_t id, core::bytes 
   for (std::size_t at = 0; at < payload.size() && !failed_; at += 6) handle_setting(get16(payload, at), get32(payload, at + 2));
   if (failed_) return;
   frame(0, settings_frame, ack, 0);
+  ++acknowledgements_;
   on_settings();
 }
 

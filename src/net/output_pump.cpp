@@ -37,10 +37,10 @@ void output_pump::fail(core::error_code why) {
 }
 
 core::clock::time_point output_pump::last_progress(core::clock::time_point now) {
-  if (const auto left = stream_.unsent(); left != unsent_) {
-    unsent_ = left;
-    progress_ = now;
-  }
+  // More than before is nothing that was taken: TLS answers a peer's KeyUpdate, and that waits like all else.
+  const auto left = stream_.unsent();
+  if (left < unsent_) progress_ = now;
+  unsent_ = left;
   return progress_;
 }
 

@@ -42,7 +42,13 @@ result<progress> plain_stream::take_in(receiver& to) {
     dead_ = got.error();
     return dead_;
   }
-  if (*got == 0) return progress::ended;
+  if (*got == 0) {
+    // A send that failed has taken the socket's error with it, and what is left of a reset looks like an end in good order. EPIPE: that end
+    // had come before.
+    if (!cannot_send_ || cannot_send_ == asio::error::broken_pipe) return progress::ended;
+    dead_ = cannot_send_;
+    return dead_;
+  }
   to.received(into.first(*got));
   if (dead_) return dead_;
   return progress::done;

@@ -72,10 +72,10 @@ void relay::end(std::string_view cause) noexcept {
 }
 
 bool relay::stalled(way& w, core::clock::time_point now, core::clock::duration limit) const {
-  const auto unsent = w.to.unsent();
-  if (unsent == 0 || unsent != w.seen_unsent || w.bytes != w.seen_bytes) {
-    w.seen_unsent = unsent;
-    w.seen_bytes = w.bytes;
+  // More than before without a byte of the other side's is what TLS had to say, and nothing that was taken.
+  const auto unsent = w.to.unsent(), before = std::exchange(w.seen_unsent, unsent);
+  const bool moved = w.bytes != std::exchange(w.seen_bytes, w.bytes);
+  if (unsent == 0 || before == 0 || unsent < before || moved) {
     w.taken_at = now;
     return false;
   }

@@ -63,6 +63,7 @@ void buffer_budget::end_some(holder& of, std::size_t until_held_bytes, bool for_
   std::size_t ended = 0;
   for (auto* e : of.requests) {
     if (enough()) break;
+    if (!e->in_use()) continue;  // ended in this look already, or with the connection of another holder
     of.held -= std::min(of.held, e->held_bytes());
     e->shed();
     ++ended;

@@ -67,6 +67,8 @@ core::task<void> connect_request::dial(std::shared_ptr<connect_request> self, au
   if (over_) co_return;  // the client has gone, or its user
   if (!opened.made) {
     refuse(refusal_of(opened.why));
+  } else if (!on_->still_trusted()) {  // a whole connection that became a tunnel would not be asked again
+    refuse(refusal_of(broken_off::certificate_untrusted));
   } else {
     backend_ = std::move(opened.made);
     open();

@@ -73,7 +73,7 @@ std::optional<upstream::endpoint> named_endpoint(std::string_view authority, con
 proxy_credential find_proxy_credential(const std::vector<http2::field>& fields) {
   proxy_credential found;
   for (const auto& f : fields)
-    if (f.name == "proxy-authorization") {
+    if (f.id == known::proxy_authorization) {
       found.value = f.value;
       ++found.fields;
     }

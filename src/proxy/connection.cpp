@@ -83,7 +83,7 @@ core::task<bool> connection::pass_door_1() {
     if (!done) {
       handshake_failed(done.error());
       place_.handshake_done();
-      if (!late_) co_await linger();
+      if (!aborted_) co_await linger();
       co_return false;
     }
     around_.counts.count(telemetry::handshake_result::ok);
@@ -320,6 +320,8 @@ core::task<void> connection::finish_goodbye(std::shared_ptr<connection> self) {
 void connection::abort() noexcept {
   aborted_ = true;
   if (tunnel_) tunnel_->bytes.end("aborted");
+  // Half an answer must not end as a whole one does, and what the socket has not taken is lost by this.
+  if (core::defended("O08b") && talk_ && talk_->unfinished(stream_->unsent() != 0)) stream_->reset();
   stream_->abort();
   wanted_.cancel();
 }

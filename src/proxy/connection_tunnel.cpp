@@ -22,6 +22,8 @@ core::task<void> connection::open_tunnel() {
   auto opened = co_await std::move(attempt);
   if (aborted_) co_return;
   if (!opened.made) co_return refuse_tunnel(record, refusal_of(opened.why), passed.user_name());
+  // Nobody ends a tunnel that is not there yet: what has changed while it was made is asked here.
+  if (!still_trusted()) co_return refuse_tunnel(record, refusal_of(broken_off::certificate_untrusted), passed.user_name());
   if (!around_.gate.still_good(passed)) co_return refuse_tunnel(record, refusal_of(auth::denial::revoked), passed.user_name());
   record.opened(*opened.made, passed);
   become_tunnel(std::move(opened.made), passed, std::move(record), {});

@@ -37,6 +37,12 @@ class conversation : public downstream {
   virtual std::string_view over() const = 0;
   // Likewise, but not in good order: half an answer must not look whole.
   virtual bool cut() const { return false; }
+  // An answer has begun, and the client has not got all of it; the end of the connection could be taken for its own. unsent: the socket
+  // has not taken all that was written.
+  virtual bool unfinished(bool unsent) const {
+    (void)unsent;
+    return false;
+  }
   // What the client did wrong, when that is why: fixed strings, for the log.
   virtual std::string_view complaint() const = 0;
   virtual std::string_view complaint_code() const = 0;

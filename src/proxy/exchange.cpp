@@ -96,6 +96,8 @@ std::optional<broken_off> exchange::fault_of(const http2::request_head& head) co
     return is_canonical_path(head.path) ? std::nullopt : std::optional(broken_off::path_not_canonical);
   }
   if (!on_->door().rest) return broken_off::not_grpc;
+  if (core::defended("P11a") && head.method == "TRACE") return broken_off::method_not_served;
+  if (head.path.size() > on_->around().within.http1.target_bytes) return broken_off::target_too_long;
   switch (look_at_rest_path(head.path)) {
     case rest_path::plain: return std::nullopt;
     case rest_path::closed: return broken_off::path_closed;
@@ -260,8 +262,11 @@ void exchange::informational(const http2::response_head& head) {
 void exchange::response_head(const http2::response_head& head, bool end) {
   auto& fields = on_->around().fields;
   fields.clear();
-  for (const auto& f : *head.fields)
-    if (f.id != known::alt_svc) fields.push_back(f);
+  for (const auto& f : *head.fields) {
+    // curl and nghttp2 end a stream whose 204 announces content, and so it must not (RFC 9110 8.6).
+    const bool lies = f.id == known::content_length && head.status == 204;
+    if (f.id != known::alt_svc && !lies) fields.push_back(f);
+  }
   head_sent_ = true;
   status_ = head.status;
   if (end) {

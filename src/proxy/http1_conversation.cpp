@@ -24,7 +24,8 @@ core::bytes http1_conversation::output() {
 
 std::string_view http1_conversation::over() const {
   if (!cause_.empty()) return cause_;
-  if (session_.closing()) return session_.failed() ? "protocol_error" : "client_closed";
+  if (session_.failed()) return "protocol_error";
+  if (session_.closing()) return session_.cut() ? "broken_off" : close_after_ ? "refused" : "client_closed";
   return client_ended_ && !session_.answering() && !session_.has_output() && !on_.writing() ? "client_closed" : "";
 }
 
@@ -32,7 +33,7 @@ std::string_view http1_conversation::over() const {
 
 void http1_conversation::request_started(const http2::request_head& head, bool end) {
   request_whole_ = end;
-  close_after_ = false;
+  body_begun_ = close_after_ = false;
   pace_.restart(core::clock::now());
   if (on_.door().serves_connect()) {
     auto& begun = *connect_request::make(on_);
@@ -48,6 +49,7 @@ void http1_conversation::request_started(const http2::request_head& head, bool e
 
 void http1_conversation::data(core::bytes payload, bool end) {
   request_whole_ = request_whole_ || end;
+  body_begun_ = true;
   pace_.came(payload.size());
   if (request_)
     request_->request_data(payload, end);
@@ -100,6 +102,11 @@ void http1_conversation::give_up(std::string_view cause) {
   cause_ = cause;
 }
 
+void http1_conversation::too_slow(std::string_view cause) {
+  too_slow_ = true;
+  give_up(cause);
+}
+
 void http1_conversation::end_exchanges() {
   if (auto* const gone = std::exchange(request_, nullptr)) gone->client_gone();
 }
@@ -115,9 +122,11 @@ void http1_conversation::sweep(core::clock::time_point now) {
   const auto& within = on_.around().within;
   if (session_.closing()) return;
   if (core::defended("P14a") && session_.head_began() != core::clock::time_point{} && now - session_.head_began() >= within.http1_head)
-    return give_up("head_timed_out");
-  const bool due = !request_whole_ && session_.wants_input() && !session_.expects_continue();
-  if (core::defended("P14b") && pace_.is_too_slow(due, now)) return give_up("body_too_slow");
+    return too_slow("head_timed_out");
+  // A client that waits for a 100 is not slow, until it sends without one (RFC 9110 10.1.1).
+  const bool waits = session_.expects_continue() && !body_begun_;
+  const bool due = !request_whole_ && session_.wants_input() && !waits;
+  if (core::defended("P14b") && pace_.is_too_slow(due, now)) return too_slow("body_too_slow");
   if (request_) request_->sweep(now);
   // A client that still takes its answer is not idle.
   if (session_.answering() || request_ || session_.has_output() || on_.writing()) idle_since_ = now;

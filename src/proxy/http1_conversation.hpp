@@ -29,7 +29,10 @@ class http1_conversation final : public conversation, private http1::server_even
   void sweep(core::clock::time_point now) override;
   std::string_view over() const override;
   bool cut() const override { return session_.cut(); }
-  std::string_view complaint() const override { return cause_.empty() ? session_.failure_reason() : std::string_view(); }
+  bool unfinished(bool unsent) const override { return unsent || session_.has_output() || session_.in_answer(); }
+  std::string_view complaint() const override {
+    return too_slow_ ? cause_ : cause_.empty() ? session_.failure_reason() : std::string_view();
+  }
   std::string_view complaint_code() const override { return {}; }
 
   void send_informational(handle, const http2::response_head& head) override { session_.send_informational(head.status, *head.fields); }
@@ -55,11 +58,12 @@ class http1_conversation final : public conversation, private http1::server_even
   void sent(std::size_t bytes) override;
   void request_broken() override;
   void give_up(std::string_view cause);
+  void too_slow(std::string_view cause);  // the same, and the log says so
 
   connection& on_;
   http1::server_session session_;
   request* request_ = nullptr;  // the one under way
-  bool request_whole_ = true, client_ended_ = false, close_after_ = false;
+  bool request_whole_ = true, body_begun_ = false, client_ended_ = false, close_after_ = false, too_slow_ = false;
   body_pace pace_{core::clock::now()};
   core::clock::time_point idle_since_{};
   std::vector<http2::field> fields_;

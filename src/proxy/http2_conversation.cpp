@@ -76,9 +76,9 @@ void http2_conversation::stream_failed(std::uint32_t id, http2::code why) {
 
 void http2_conversation::limit_reached(http2::limit which) {
   using enum telemetry::http2_limit;
-  constexpr telemetry::http2_limit counted[] = {streams,  streams_refused, header_list,   header_block, continuations,
-                                                resets,   pings,           settings,      empty_data,   window_updates,
-                                                priority, unknown_frames,  response_stall};
+  constexpr telemetry::http2_limit counted[] = {streams,        streams_refused, header_list,    header_fields, header_block,
+                                                continuations,  resets,          pings,          settings,      empty_data,
+                                                window_updates, priority,        unknown_frames, response_stall};
   static_assert(std::size(counted) == http2::limit_count);
   on_.around().counts.count(counted[static_cast<std::size_t>(which)]);
   if (which == http2::limit::response_stall)

@@ -43,6 +43,8 @@ refusal refusal_of(broken_off why) {
       return {grpc_code::unimplemented, "this path is not written plainly: no //, ;, dot segments or encoded slashes", "path_not_plain",
               400, invalid_parameter};
     case broken_off::path_closed: return {grpc_code::unimplemented, "this path is not served here", "path_closed", 404, invalid_parameter};
+    case broken_off::target_too_long:
+      return {grpc_code::unimplemented, "the request target is too long", "target_too_long", 414, invalid_parameter};
     case broken_off::method_not_served:
       return {grpc_code::unimplemented, "this method is not served here", "method_not_served", 405, invalid_parameter};
     case broken_off::cannot_be_said:

@@ -42,6 +42,7 @@ enum class broken_off {
   path_not_canonical,
   path_not_plain,
   path_closed,
+  target_too_long,
   method_not_served,
   cannot_be_said,
   body_too_large,

@@ -107,6 +107,7 @@ void pass_on(const http2::field& f, upstream::credentials credential, std::vecto
     case known::trailer:
     case known::source_id:  // CVE-2025-64513: with it Milvus asks for no password
     case known::token:
+    case known::proxy_authorization:  // a credential, and for us at most (RFC 9110 11.7.2)
     case known::identity: break;
     case known::authorization:
       if (credential == upstream::credentials::forward) {

@@ -81,7 +81,7 @@ worker::impl::impl(const shared_parts& p)
   for (const auto& b : p.backends) {
     pools.push_back(std::make_unique<upstream::balancer>(lent, b, names));
     tunnels.push_back(std::make_unique<upstream::tunnels>(lent, b, names));
-    rest_pools.push_back(b.speaks == upstream::rest::http1 ? std::make_unique<upstream::balancer>(lent, b, names, p.limits.http1)
+    rest_pools.push_back(b.speaks == upstream::rest::http1 ? std::make_unique<upstream::balancer>(lent, b, names, http1::limits{})
                                                            : nullptr);
   }
 }

@@ -93,7 +93,10 @@ task<result<progress>> session::shake_hands(last_words ours) {
     }
     if (outbox_.size() != 0) {
       const auto sent = co_await drained();
-      if (!sent) co_return sent;
+      if (!sent) {
+        refuse(sent.error().message());
+        co_return sent;
+      }
     }
     if (*step == progress::done) co_return step;
     if (budget == 0) co_return refuse("more than 128 KiB came before the handshake was done");

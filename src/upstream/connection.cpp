@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 constexpr auto silence_before_ping = 10s;  // docs/passage.md 15
 constexpr auto ping_wait = 5s;
 constexpr auto young_age = 1s;
-constexpr std::size_t pending_acknowledgements_max_bytes = 64 * 17;  // of PINGs, 17 bytes each (docs/passage.md 21)
+constexpr std::size_t pending_acknowledgements_max = 64;  // docs/passage.md 21
 
 }  // namespace
 
@@ -54,8 +54,7 @@ void connection::received(core::bytes in) {
   last_received_ = now;
   suspect_ = false;
   session_.receive(in, now);
-  if (session_.failed() ||
-      (session_.output_bytes() > http2::session::output_mark_bytes + pending_acknowledgements_max_bytes && pump_.blocked())) {
+  if (session_.failed() || (pump_.blocked() && output_is_flooded())) {
     lost(core::asio::error::connection_aborted);
     ended_ = true;
   }
@@ -63,11 +62,19 @@ void connection::received(core::bytes in) {
   home_.dispatch();
 }
 
+// What enters the output below its mark ends above it, by less than a frame or a head. On top come acknowledgements, resets and credit,
+// which have no window: a backend that makes us write them, and takes none of it, is not waited for.
+bool connection::output_is_flooded() const {
+  constexpr auto mark = http2::session::output_mark_bytes;
+  const auto bytes = session_.output_bytes();
+  return bytes > 2 * mark || (bytes >= mark && session_.acknowledgements() > pending_acknowledgements_max);
+}
+
 // EOF and GOAWAY are read before anything is written (docs/passage.md 14): a request on an idle connection that the backend has closed
 // would be lost.
 bool connection::reads_first() { return core::defended("O09b") && !ended_ && idle() && stream_->has_input(); }
 
-bool connection::has_room() { return !suspect_ && !retired_ && !ended_ && session_.capacity() > 0 && !reads_first(); }
+bool connection::has_room() { return !suspect_ && !retired_ && !deaf_ && !ended_ && session_.capacity() > 0 && !reads_first(); }
 
 void connection::carry(pooled_exchange& request, const std::vector<http2::field>& fields, bool end) {
   request.on = this;
@@ -86,11 +93,13 @@ pooled_exchange& connection::detach(http2::stream& on) {
   return request;
 }
 
-// The exchange ends: whoever got it is told after that.
-responder& connection::release(http2::stream& on) {
+// The exchange ends by its answer: whoever got it is told after that. A request that is not whole yet is broken off; so is one whose rest
+// waits for a window, which the backend has no reason to open any more.
+responder& connection::release_answered(http2::stream& on) {
   auto& request = detach(on);
   auto& to = *request.to;
   home_.give_back(request);
+  if (!on.local_ended || on.waiting) session_.cancel(on);
   return to;
 }
 
@@ -114,14 +123,12 @@ void connection::response_started(http2::stream& on, const http2::response_head&
     request.kept.drop();
     return request.to->response_head(head, false);
   }
-  auto& to = release(on);
-  if (!on.local_ended) session_.cancel(on);
+  auto& to = release_answered(on);
   to.response_head(head, true);
 }
 
 void connection::response_trailers(http2::stream& on, const http2::response_head& trailers) {
-  auto& to = release(on);
-  if (!on.local_ended) session_.cancel(on);
+  auto& to = release_answered(on);
   to.response_trailers(trailers);
 }
 
@@ -134,8 +141,7 @@ void connection::data(http2::stream& on, core::bytes payload, bool end) {
     return home_.fail(request, failure::broken);
   }
   if (!end) return static_cast<pooled_exchange*>(on.owner)->to->response_data(payload, false);
-  auto& to = release(on);
-  if (!on.local_ended) session_.cancel(on);
+  auto& to = release_answered(on);
   to.response_data(payload, true);
 }
 
@@ -161,7 +167,12 @@ void connection::output_drained() {
   home_.dispatch();  // a reset has freed a slot, or the output is below its mark again
 }
 
+// It takes no more. Answers that have come, and the GOAWAY that tells what was never looked at, are still read up to the end.
 void connection::output_failed(core::error_code why) {
+  if (why == core::asio::error::connection_reset || why == core::asio::error::broken_pipe) {
+    deaf_ = true;
+    return;
+  }
   lost(why);
   abort();
 }

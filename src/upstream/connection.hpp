@@ -50,8 +50,9 @@ class connection final : public http2::client_events,
   void output_drained() override;
   void output_failed(core::error_code why) override;
 
+  bool output_is_flooded() const;
   pooled_exchange& detach(http2::stream& on);
-  responder& release(http2::stream& on);
+  responder& release_answered(http2::stream& on);
   void failed(http2::stream& on, failure why);
   void lost(core::error_code why);
 
@@ -63,7 +64,7 @@ class connection final : public http2::client_events,
   net::output_pump pump_;
   core::clock::time_point born_, last_received_, last_busy_, ping_sent_{};
   bool answered_since_ping_ = true;  // HEADERS or DATA came since our last PING (docs/passage.md 15)
-  bool suspect_ = false, retired_ = false, useful_ = false, ended_ = false, lost_ = false;
+  bool suspect_ = false, retired_ = false, deaf_ = false, useful_ = false, ended_ = false, lost_ = false;
 };
 
 }  // namespace sallyport::upstream

@@ -23,8 +23,8 @@ core::task<void> http1_connection::run() {
   pump_.keep = self;
   core::error_code why;
   while (!ended_) {
-    // HTTP/1.1 has no windows: what the client has no room for stays in the socket.
-    while (!ended_ && !session_.wants_input()) co_await something_left();
+    // HTTP/1.1 has no windows: what the client has no room for stays in the socket. Between two requests nobody owes a credit.
+    while (!ended_ && request_ && !session_.wants_input()) co_await something_left();
     if (ended_) break;
     const auto got = co_await stream_->receive(*this);
     if (!got)
@@ -48,6 +48,8 @@ core::task<void> http1_connection::run() {
 core::task<void> http1_connection::something_left() {
   wanted_.expires_at(core::timer::time_point::max());
   co_await wanted_.async_wait(core::await);
+  // No flush takes up what was kept while the backend takes nothing, and it may be waiting for us to read.
+  if (!ended_ && takes_nothing()) received({});
 }
 
 void http1_connection::received(core::bytes in) {
@@ -76,6 +78,7 @@ std::size_t http1_connection::send(core::bytes payload, bool end) {
 void http1_connection::credit(std::size_t bytes) {
   session_.credit(bytes);
   pump_.mark();
+  if (takes_nothing()) wanted_.cancel();
 }
 
 // ---- the answer
@@ -127,7 +130,14 @@ void http1_connection::output_drained() {
   look_at_end();
 }
 
+// It takes no more. Its answer may have come all the same, before the request was whole, and is read up to its end; where that end is not
+// known, an error of the stream is none.
 void http1_connection::output_failed(core::error_code why) {
+  if (request_ && (why == core::asio::error::connection_reset || why == core::asio::error::broken_pipe)) {
+    deaf_ = true;
+    wanted_.cancel();
+    return;
+  }
   lost(why);
   abort();
 }
@@ -138,7 +148,8 @@ void http1_connection::look_at_end() {
     return abort();
   }
   if (request_ || !head_seen_) return;
-  if (retired_ || !session_.reusable()) return abort();  // the answer came before the request was whole, or the backend keeps no connection
+  // The answer came before the request was whole, or the backend keeps no connection.
+  if (retired_ || deaf_ || !session_.reusable()) return abort();
   idle_since_ = core::clock::now();
   home_.dispatch();
 }

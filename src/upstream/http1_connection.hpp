@@ -17,6 +17,7 @@ class http1_exchange final : public balanced_request {
   std::size_t send(core::bytes payload, bool end) override;
   void credit(std::size_t bytes) override;
   void cancel() override;
+  std::size_t held_bytes() const override;
 
   http1_connection* on = nullptr;
   std::unique_ptr<parked> held;  // while it waits
@@ -38,6 +39,7 @@ class http1_connection final : public http1::client_events,
   bool takes_requests() { return is_free() && !stream_->has_input(); }
   bool reads_first() { return is_free() && stream_->has_input(); }  // what has come decides whether it takes requests; it dispatches then
   bool busy() const { return request_ != nullptr; }
+  std::size_t held_bytes() const { return session_.held_bytes() + session_.output_memory(); }  // of the request that is on it
   // False: the request cannot be said in HTTP/1.1, and nothing was written.
   bool carry(http1_exchange& request, const std::vector<http2::field>& fields, bool end);
   void let_go();  // the request is cancelled
@@ -56,11 +58,12 @@ class http1_connection final : public http1::client_events,
   void output_drained() override;
   void output_failed(core::error_code why) override;
 
-  bool is_free() const { return !ended_ && !retired_ && !request_ && session_.reusable(); }
+  bool is_free() const { return !ended_ && !retired_ && !deaf_ && !request_ && session_.reusable(); }
+  bool takes_nothing() const { return deaf_ || pump_.blocked(); }
   responder& release();
   void look_at_end();
   void cut() noexcept;
-  core::task<void> something_left();  // some output has, or the connection has ended
+  core::task<void> something_left();  // some output has, or there is room for more input, or the connection has ended
   void lost(core::error_code why);
 
   http1_pool& home_;
@@ -71,7 +74,7 @@ class http1_connection final : public http1::client_events,
   core::timer wanted_;
   http1_exchange* request_ = nullptr;
   core::clock::time_point idle_since_, asked_{};  // when the request's last bytes were given to it
-  bool head_seen_ = false, retired_ = false, ended_ = false, lost_ = false;
+  bool head_seen_ = false, retired_ = false, deaf_ = false, ended_ = false, lost_ = false;
 };
 
 }  // namespace sallyport::upstream

@@ -161,6 +161,8 @@ BOOST_AUTO_TEST_CASE(every_value_of_a_file_arrives_in_its_setting) {
   BOOST_TEST(s.limits.http2.streams == 19u);
   BOOST_TEST(s.limits.http2.header_list_bytes == 20u * 1024u);
   BOOST_TEST(s.limits.http2.header_fields == 21u);
+  BOOST_TEST(s.limits.http1.head_bytes == 20u * 1024u);  // the same limits in HTTP/1.1
+  BOOST_TEST(s.limits.http1.fields == 21u);
   BOOST_TEST(s.limits.http2.continuations == 22u);
   BOOST_TEST(s.limits.http2.resets == 23u);
   BOOST_TEST(s.limits.http2.resets_per_second == 24u);

@@ -227,6 +227,47 @@ def test_a_dropped_user_is_out_within_three_seconds(sallyport, postgres, certs, 
         assert psql(port, "select 1;")[0] != 0
 
 
+def silent_port():
+    """A listener that answers no SYN, for its line is full; (port, what keeps it so)."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    kept = [listener]
+    for _ in range(4):
+        kept.append(socket.socket())
+        kept[-1].setblocking(False)
+        kept[-1].connect_ex(listener.getsockname())
+    return listener.getsockname()[1], kept
+
+
+@pytest.mark.parametrize("protocol", ("tcp", "connect"))
+def test_a_certificate_that_runs_out_while_the_backend_is_dialled_opens_no_tunnel(sallyport, certs, folder, protocol):
+    echo = Echo()
+    silent, kept = zip(*(silent_port() for _ in range(2)))  # two seconds each
+    listener = {"protocol": protocol} | ({"certificate_user": "required"} if protocol == "tcp" else {})
+    program = sallyport([{"name": "milvus", "endpoints": [f"127.0.0.1:{p}" for p in (*silent, echo.port)], "rest": "off"}], certs=certs, mode=2, listener=listener)
+    add(program, "alice")
+    brief = certificates.leaf(folder, "alice", (certs / "ca.pem", certs / "ca.key"), seconds=3)
+    context = ssl.create_default_context(cafile=str(certs / "ca.pem"))
+    context.load_cert_chain(*brief)
+    with socket.create_connection(program.address) as plain, context.wrap_socket(plain, server_hostname="localhost") as near:
+        near.settimeout(10)
+        if protocol == "connect":
+            token = base64.b64encode(b"alice:P@ssw0rd").decode()
+            near.sendall(f"CONNECT backend.invalid:1 HTTP/1.1\r\nHost: backend.invalid:1\r\nProxy-Authorization: Basic {token}\r\n\r\n".encode())
+        program.wait_event("request_refused", reason="certificate_untrusted", timeout=8)
+        try:
+            said = near.recv(1 << 16)
+        except OSError:
+            said = b""
+    assert said[9:12] == (b"403" if protocol == "connect" else b"")
+    assert not program.events("tunnel_opened")
+    echo.close()
+    for sockets in kept:
+        for each in sockets:
+            each.close()
+
+
 def test_curl_goes_through_as_through_any_https_proxy(sallyport, certs):
     backend = RestBackend()
     program = sallyport(backend.port, certs=certs, mode=1, listener={"protocol": "connect"})

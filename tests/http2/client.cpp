@@ -421,8 +421,8 @@ BOOST_AUTO_TEST_CASE(headers_that_changed_the_table_are_sent_and_reset) {
 
 BOOST_AUTO_TEST_CASE(an_orphan_that_was_answered_before_its_request_was_whole_gives_its_slot_back) {
   const std::vector<std::string> ends{response(601, end_stream), response(601) + data_end(601, "x"), response(601) + trailers(601)};
-  for (const auto& end : ends) {
-    both_ways([&end](client_room& room) {
+  for (const auto& [end, whole] : {std::pair(ends[0], false), {ends[1], false}, {ends[2], false}, {ends[0], true}}) {
+    both_ways([&end = end, whole = whole](client_room& room) {
       room.open(settings({{initial_window_size, 3}}));
       for (int i = 0; i < 300; ++i) {
         auto& asked = room.ask();
@@ -431,7 +431,7 @@ BOOST_AUTO_TEST_CASE(an_orphan_that_was_answered_before_its_request_was_whole_gi
       }
       auto& s = room.ask(false);
       BOOST_REQUIRE(s.id == 601u);
-      room.session.send_data(s, bytes_of("hello"), false);
+      room.session.send_data(s, bytes_of("hello"), whole);  // its end waits behind what the window has no room for
       room.output();
       BOOST_TEST(!room.session.cancel(s));
       room.feed(end);

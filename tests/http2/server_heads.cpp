@@ -100,6 +100,7 @@ BOOST_AUTO_TEST_CASE(a_malformed_head_resets_its_stream_and_starts_no_request) {
       {"content-length of nothing", call({{"content-length", ""}})},
       {"content-length that no integer holds", call({{"content-length", "99999999999999999999"}})},
       {"two content-lengths that differ", call({{"content-length", "5"}, {"content-length", "6"}})},
+      {"two content-lengths that are equal", call({{"content-length", "0"}, {"content-length", "0"}})},
       {"content-length as a list", call({{"content-length", "5, 5"}})},
       {"no field at all", {}},
   };
@@ -134,7 +135,6 @@ BOOST_AUTO_TEST_CASE(a_head_that_is_right_passes) {
       {"an IPv6 address", with_value(":authority", "[::1]:19530")},
       {"an empty value", call({{"dbname", ""}})},
       {"a tab within, and bytes over 0x7f", call({{"x", "a\tb"}, {"y", "\xc3\xa9"}})},
-      {"two equal content-lengths", call({{"content-length", "0"}, {"content-length", "0"}})},
       {"cookies in crumbs", call({{"cookie", "a=1"}, {"cookie", "b=2"}})},
       {"http within the TLS", with_value(":scheme", "http")},
   };

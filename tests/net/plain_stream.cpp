@@ -207,6 +207,40 @@ core::task<void> dial(asio::ip::tcp::endpoint to, std::optional<core::result<cor
 }
 }  // namespace
 
+// The kernel tells of a reset once: whoever sends first hears of it, and whoever reads then must not take it for the peer's last word.
+BOOST_AUTO_TEST_CASE(a_reset_that_a_send_has_met_is_no_end_in_good_order) {
+  pair ends(16 * 1024);
+  BOOST_TEST((ends.stream.write(bytes_of(pattern(mib))) == progress::blocked));
+  ends.say("half of");
+  const linger now{1, 0};
+  BOOST_REQUIRE(::setsockopt(ends.peer, SOL_SOCKET, SO_LINGER, &now, sizeof now) == 0);
+  ends.hang_up();
+  auto& drained = ends.where.fresh();
+  ends.where.spawn(ends.stream.drained(), drained);
+  BOOST_REQUIRE(ends.where.drive([&] { return drained.has_value(); }));
+  BOOST_TEST((drained->error() == asio::error::connection_reset));
+  auto& got = ends.where.gather();
+  auto& last = ends.where.fresh();
+  ends.where.tasks.spawn(receive_all(ends.stream, got, last));
+  BOOST_REQUIRE(ends.where.drive([&] { return last.has_value(); }));
+  BOOST_TEST(got.all == "half of");
+  BOOST_TEST((last->has_error() && last->error() == asio::error::connection_reset));
+}
+
+// The peer has said all and gone; then a reset answers what it did not read.
+BOOST_AUTO_TEST_CASE(an_end_in_good_order_stays_one_when_a_send_fails_after_it) {
+  pair ends;
+  ends.say("the last word");
+  ends.hang_up();
+  BOOST_REQUIRE(ends.where.drive([&] { return !ends.stream.write(bytes_of("late")); }));
+  auto& got = ends.where.gather();
+  auto& last = ends.where.fresh();
+  ends.where.tasks.spawn(receive_all(ends.stream, got, last));
+  BOOST_REQUIRE(ends.where.drive([&] { return last.has_value(); }));
+  BOOST_TEST(got.all == "the last word");
+  BOOST_TEST((*last == progress::ended));
+}
+
 BOOST_AUTO_TEST_CASE(connect_sets_the_options_of_a_connection_or_gives_the_systems_error) {
   worker where;
   std::optional<core::result<core::tcp_socket>> connected, refused;

@@ -1,5 +1,5 @@
 // Who gives way when buffers run short, and the clocks that free them (docs/passage.md 23, 24).
-#include "passage.hpp"
+#include "rest.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -120,6 +120,32 @@ BOOST_AUTO_TEST_CASE(when_nine_tenths_are_passed_the_largest_holder_gives_way) {
   client.settle();
   BOOST_TEST(!client.at(roots.back()).reset);
   for (const auto& one : others) BOOST_TEST(!one->lost_something());
+}
+
+// What comes behind a request of HTTP/1.1 has no window, and waits here for its turn.
+BOOST_AUTO_TEST_CASE(what_is_sent_behind_a_request_that_stands_still_counts_for_its_holder) {
+  rest_passage p(small());
+  std::vector<http1_client> clients;
+  for (int i = 0; i < eighth / 2 + 4; ++i) {
+    clients.push_back(p.client());
+    clients.back().raw("GET /v2/hang HTTP/1.1\r\nhost: x\r\nauthorization: " + bearer + "\r\n\r\n" + std::string(2 * chunk, 'x'));
+  }
+  BOOST_TEST(p.on.log_has("buffers_short holder=root"));
+  BOOST_TEST(clients[0].answer().status() == 503);
+}
+
+// Whoever has more than an eighth loses that first; what is gone then is not asked again when all give way.
+BOOST_AUTO_TEST_CASE(more_than_an_eighth_and_nine_tenths_may_be_passed_at_once) {
+  passage on(small());
+  std::vector<std::unique_ptr<holder>> others;
+  for (int i = 0; i < 12; ++i) others.push_back(std::make_unique<holder>(on, "user" + std::to_string(i), 16));
+  others.push_back(std::make_unique<holder>(on, "late", 7));  // 199 of 256: with an eighth more it is 231
+  auto client = on.client(shut());
+  std::vector<std::uint32_t> roots;
+  for (int i = 0; i < eighth + 8; ++i) roots.push_back(client.open(request(path_of("Large")), true));
+  BOOST_REQUIRE(client.until([&] { return client.at(roots[0]).ended || client.at(roots[0]).reset.has_value(); }));
+  client.settle();
+  BOOST_TEST(on.client().call(request(path_of("Echo"), others[3]->shown), message("x")).status() == "0");
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_that_is_not_taken_is_given_up_and_the_backend_is_told) {

@@ -218,7 +218,7 @@ BOOST_AUTO_TEST_CASE(a_path_is_a_service_and_a_method_and_nothing_else) {
 BOOST_AUTO_TEST_CASE(what_a_client_says_of_itself_or_to_the_next_hop_is_not_forwarded) {
   const std::string_view dropped[] = {
       "sourceid", "token", "x-sallyport-user", "x-sallyport-", "x_sallyport_user", "x-sallyport_user", "x_sallyport-certificate-subject",
-      "te",       "host",  "expect",           "trailer",      "content-type",     "authorization"};
+      "te",       "host",  "expect",           "trailer",      "content-type",     "authorization",    "proxy-authorization"};
   for (const auto name : dropped) BOOST_TEST(forwarded({{name, "value"}}) == written_by_us, name);
 }
 
@@ -290,7 +290,7 @@ BOOST_AUTO_TEST_CASE(the_fields_of_a_rest_request_go_on_but_for_what_is_the_clie
     return shown(into);
   };
   for (const auto name : {"sourceid", "token", "x-sallyport-user", "x_sallyport_user", "x-sallyport-", "te", "host", "trailer",
-                          "authorization", ":path", ":method", ":scheme", ":authority"})
+                          "authorization", "proxy-authorization", ":path", ":method", ":scheme", ":authority"})
     BOOST_TEST(made({{name, "value"}}) == ours, name);
   BOOST_TEST(made({{"content-type", "application/json"}, {"content-length", "5"}, {"dbname", "a"}, {"sourceid2", "b"}, {"cookie", "c"}}) ==
              ours + "content-type=application/json;content-length=5;dbname=a;sourceid2=b;cookie=c;");

@@ -24,6 +24,7 @@ BOOST_AUTO_TEST_CASE(every_kind_of_request_reaches_the_backend_and_its_answer_co
       {{"POST", "/v2/close", {{"authorization", bearer}}, body}, 200, body},
       {{"POST", "/v2/bye", {{"authorization", bearer}}, body}, 200, body},
       {{"GET", "/v2/204"}, 204, ""},
+      {{"GET", "/v2/204-with-length"}, 204, ""},
       {{"GET", "/v2/head"}, 200, "12345"},
       {{"HEAD", "/v2/head"}, 200, ""},
   };

@@ -105,6 +105,28 @@ BOOST_AUTO_TEST_CASE(the_last_bytes_of_an_answer_have_the_time_that_write_stall_
     }
 }
 
+// Where an answer has no length, as in HTTP/1.0, a FIN would be its end.
+BOOST_AUTO_TEST_CASE(an_answer_that_is_given_up_ends_in_a_reset) {
+  passage::options chosen;
+  chosen.write_stall = 500ms;
+  for (const auto* path : {"/v2/large", "/v2/large-close"}) {
+    rest_passage p(chosen);
+    auto client = p.client(8 * 1024);
+    client.raw(on_the_wire(to(path, "GET")));
+    BOOST_REQUIRE(p.on.log_has("cause=write_stalled"));
+    BOOST_TEST(!client.answer().whole);
+    BOOST_TEST(client.socket().was_reset(), path);
+  }
+  chosen.write_stall = 60s;
+  rest_passage p(chosen);
+  auto client = p.client(8 * 1024);
+  client.raw(on_the_wire(to("/v2/large-close", "GET")));
+  BOOST_REQUIRE(p.rest.until([](const auto& all) { return all.size() == 1 && all[0].sent > 0; }));
+  p.on.abandon();
+  BOOST_TEST(!client.answer().whole);
+  BOOST_TEST(client.socket().was_reset());
+}
+
 BOOST_AUTO_TEST_CASE(what_a_dropped_user_has_under_way_ends) {
   rest_passage p;
   BOOST_REQUIRE(!p.on.users.create("anna", "secret-1"));

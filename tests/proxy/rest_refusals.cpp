@@ -116,7 +116,17 @@ BOOST_AUTO_TEST_CASE(a_request_that_could_be_two_or_that_asks_to_lose_its_token_
     const auto got = ask_raw(p, line + std::string("\r\nhost: a:1\r\nauthorization: ") + bearer + "\r\n\r\n");
     BOOST_TEST((got.starts_with("HTTP/1.1 405 ") || got.starts_with("HTTP/1.1 501 ")), got);
   }
+  BOOST_TEST(ask(p.on, spoken::http2, to("/v2/echo", "TRACE")).status == 405);
   BOOST_TEST(p.saw_nothing());
+}
+
+BOOST_AUTO_TEST_CASE(a_target_of_more_than_8_kib_is_refused) {
+  rest_passage p;
+  for (const auto by : both) {
+    BOOST_TEST(ask(p.on, by, to("/" + std::string(8'191, 'a'))).status == 200, by);
+    BOOST_TEST(ask(p.on, by, to("/" + std::string(8'192, 'a'))).status == 414, by);
+  }
+  BOOST_TEST(p.rest.requests().size() == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(pipelined_requests_are_judged_each_by_itself_and_answered_in_order_and_a_refusal_is_the_last) {

@@ -34,6 +34,14 @@ BOOST_AUTO_TEST_CASE(unacknowledged_settings_and_a_body_that_does_not_come_have_
   auto slow = p.client();
   slow.raw("POST /v2/echo HTTP/1.1\r\nhost: x\r\nauthorization: " + bearer + "\r\ncontent-length: 5\r\n\r\nhe");
   BOOST_REQUIRE(p.rest.until_count(1));
+  // Nobody has told this one to go on, and it has; the other one waits for that.
+  auto unasked = p.client(), patient = p.client();
+  const auto expecting =
+      "POST /v2/echo HTTP/1.1\r\nhost: x\r\nauthorization: " + bearer + "\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n";
+  unasked.raw(expecting + "he");
+  BOOST_REQUIRE(p.rest.until_count(2));
+  patient.raw(expecting);
+  BOOST_REQUIRE(p.rest.until_count(3));
   const auto begun = steady::now();
   const auto said = silent.read_all(13s);
   BOOST_TEST((steady::now() - begun > 9s));
@@ -42,6 +50,11 @@ BOOST_AUTO_TEST_CASE(unacknowledged_settings_and_a_body_that_does_not_come_have_
   BOOST_TEST(p.on.log_has("cause=settings_timeout"));
   BOOST_TEST(slow.ended(5s));
   BOOST_TEST(p.on.log_has("cause=body_too_slow"));
+  BOOST_TEST(unasked.ended(5s));
+  BOOST_TEST(p.rest.until_gone(1));
+  BOOST_TEST(!p.rest.requests()[2].gone);
+  patient.raw("hello");
+  BOOST_TEST(patient.answer().body == "hello");
   BOOST_TEST(p.rest.until_gone(0));
   BOOST_TEST(!p.rest.requests()[0].whole);
   BOOST_TEST(p.on.backend.saw_nothing());

@@ -108,6 +108,24 @@ BOOST_AUTO_TEST_CASE(a_drain_goes_through_tls_as_without) {
   BOOST_TEST(on.ended());
 }
 
+// They have no stream that could be waited for, and what is under way elsewhere is not their concern.
+BOOST_AUTO_TEST_CASE(a_drain_ends_handshakes_that_are_under_way_and_them_alone) {
+  passage on(chosen);
+  support::wire silent(support::wire::dial(on.port())), half(support::wire::dial(on.port()));
+  half.write(std::string("\x16\x03\x01\x02\x00\x01", 6));
+  const tls_client through(on.port(), {"-alpn", "h2"});
+  h2_client client(through.descriptor());  // accepted after the others
+  const auto id = client.open(request(path_of("Echo")), false);
+  BOOST_REQUIRE(on.backend.until_count(1));
+  on.drain();
+  BOOST_TEST(silent.read_all().empty());
+  BOOST_TEST(half.read_all().empty());
+  client.data(id, message("in flight"), true);
+  BOOST_TEST(client.finish(id).body == message("in flight"));
+  client.close();
+  on.join();
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace sallyport::proxy::testing

@@ -306,6 +306,7 @@ class fake_http1 {
     if (what == "half") return socket.write(ok + length(100) + "\r\n0123456789"), false;
     if (what == "half-chunked") return socket.write(ok + "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"), false;
     if (what == "close") return socket.write(ok + "\r\n" + now.body), false;
+    if (what == "204-with-length") return socket.write("HTTP/1.1 204 No Content\r\n" + length(5) + "\r\n");
     if (what == "204") return socket.write("HTTP/1.1 204 No Content\r\n\r\n");
     if (what == "head") return socket.write(ok + length(5) + "\r\n" + (now.word(0) == "HEAD" ? "" : "12345"));
     if (what == "bye") return socket.write(ok + length(now.body.size()) + "connection: close\r\n\r\n" + now.body), false;

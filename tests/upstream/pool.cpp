@@ -1,6 +1,9 @@
 // The pool of a backend with one endpoint: permits in, requests at the backend, answers back. One loop, run by the test.
 #include "room.hpp"
 
+#include <future>
+#include <thread>
+
 namespace sallyport::upstream {
 namespace {
 
@@ -265,6 +268,111 @@ BOOST_AUTO_TEST_CASE(a_request_beyond_the_backends_window_is_kept_and_told_of_wh
   BOOST_REQUIRE(on.until([&] { return on.backend.last().body.size() == 65'535; }));
   BOOST_TEST(who.taken == 0U);
   who.cancel();
+}
+
+// A backend that reads nothing, and a request of which so much was sent that nothing more enters the output.
+struct busy_room {
+  std::promise<void> go;
+  room on;
+  told who;
+  std::size_t offered = 0, taken = 0;
+
+  busy_room() : on({}, busy(go.get_future().share())) {
+    BOOST_REQUIRE(on.open(who, "Hang", false));
+    BOOST_REQUIRE(on.until([&] { return on.backend.requests().size() == 1; }));
+    on.backend.tell(0, h2::make_window(0, 0x7fffffff - 65'535));
+    on.until([] { return false; }, 20ms);
+    const std::string piece(10'000, 'x');
+    while (offered == taken) {
+      BOOST_REQUIRE(offered < 64 * 1024 * 1024);
+      taken += who.on->send(bytes_of(piece), false);
+      offered += piece.size();
+      on.io.poll();
+    }
+  }
+  static fake_backend::options busy(std::shared_future<void> until) {
+    fake_backend::options made;
+    made.settings = {{4, 0x7fffffff}};
+    made.acts = [until](std::size_t, const std::string& method) {
+      until.wait();
+      return method;
+    };
+    return made;
+  }
+  void ping(int times) {
+    std::string all;
+    for (; times > 0; --times) all += h2::make(h2::ping, h2::none, 0, "12345678");
+    on.backend.tell(0, all);
+  }
+};
+
+// What is above the mark there is the rest of a frame, and no flood of acknowledgements (docs/passage.md 21).
+BOOST_FIXTURE_TEST_CASE(a_backend_that_does_not_read_for_a_while_keeps_its_connection, busy_room) {
+  ping(1);
+  on.until([] { return false; }, 50ms);
+  BOOST_TEST(!who.over());
+  go.set_value();
+  BOOST_TEST(on.until([&] { return taken + who.taken == offered && on.backend.last().body.size() == offered; }));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_backend_that_reads_nothing_and_sends_65_pings_loses_it, busy_room) {
+  ping(65);
+  BOOST_TEST(on.until([&] { return who.over(); }));
+  BOOST_TEST((who.why == failure::broken));
+  go.set_value();
+}
+
+// What a backend has not read makes its kernel reset the connection, behind what it has said (docs/passage.md 16, 17).
+BOOST_AUTO_TEST_CASE(what_a_backend_said_before_its_connection_broke_is_heard) {
+  const auto listener = support::listen_on_loopback(0, 0, 16 * 1024);
+  std::promise<void> full;
+  std::thread backend([&] {
+    support::wire socket(::accept4(listener.descriptor, nullptr, nullptr, SOCK_CLOEXEC));
+    socket.write(h2::make_settings({{4, 0x7fffffff}}) + h2::make_window(0, 0x7fffffff - 65'535));
+    full.get_future().wait();
+    socket.write(h2::make_head(1, {{":status", "200"}, {"grpc-status", "8"}}, true) + h2::make_goaway(1, h2::no_error));
+  });
+  loop on;
+  settings chosen;
+  chosen.endpoints = {{"127.0.0.1", listener.port}};
+  on.make(chosen);
+  told answered, unprocessed;
+  BOOST_REQUIRE(on.open(answered, "One", false));
+  BOOST_REQUIRE(on.open(unprocessed, "Other", false));
+  const std::string piece(10'000, 'x');
+  std::size_t offered = 0, taken = 0;
+  BOOST_REQUIRE(on.until([&] {
+    if (offered > taken + answered.taken) return offered > 200'000;
+    taken += answered.on->send(bytes_of(piece), false);
+    offered += piece.size();
+    return false;
+  }));
+  full.set_value();
+  backend.join();
+  ::close(listener.descriptor);
+  BOOST_TEST(on.until([&] { return answered.over() && unprocessed.over(); }));
+  BOOST_TEST(answered.ended);
+  BOOST_TEST((unprocessed.why == failure::unprocessed));
+}
+
+// The rest of the body waits for a window that nobody will open.
+BOOST_AUTO_TEST_CASE(a_request_that_is_answered_while_its_body_waits_gives_its_place_back) {
+  fake_backend::options deaf;
+  deaf.credits = false;
+  room on(narrow(), deaf);
+  told warm, who, next;
+  BOOST_REQUIRE(on.open(warm, "Echo"));
+  BOOST_REQUIRE(on.until([&] { return warm.over(); }));
+  BOOST_REQUIRE(on.open(who, "Hang", false));
+  BOOST_TEST(who.on->send(bytes_of(support::pattern(65'535 + 1'000)), true) == 65'535U);
+  BOOST_REQUIRE(on.until([&] { return on.backend.last().body.size() == 65'535; }));
+  on.backend.tell(0, h2::make_window(0, 65'535) + h2::make_head(3, {{":status", "200"}, {"grpc-status", "8"}}, true));
+  BOOST_REQUIRE(on.until([&] { return who.over(); }));
+  BOOST_TEST(who.ended);
+  BOOST_REQUIRE(on.open(next, "Echo"));
+  BOOST_TEST(on.until([&] { return next.over(); }, 2s));
+  BOOST_TEST(on.backend.connections() == 1U);
+  BOOST_TEST((on.backend.requests()[1].reset == h2::cancel));
 }
 
 BOOST_FIXTURE_TEST_CASE(an_idle_connection_closes_and_a_busy_one_does_not, room) {

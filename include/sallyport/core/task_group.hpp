@@ -18,7 +18,8 @@ class task_group {
   task_group(const task_group&) = delete;
   task_group& operator=(const task_group&) = delete;
 
-  // Starts `work` at the next turn of the worker. After cancel() nothing is started any more and the task is dropped.
+  // Starts `work`: from the worker's thread it runs up to its first wait within this call. After cancel() nothing is started any more and
+  // the task is dropped.
   void spawn(task<void> work);
   void cancel();
   task<void> joined();  // may be awaited by several

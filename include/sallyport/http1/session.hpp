@@ -65,7 +65,7 @@ class session {
   bool has_output() const { return !out_.empty() || !waiting_.empty(); }
   std::size_t output_bytes() const { return out_.size(); }
   std::size_t output_memory() const { return out_.capacity(); }
-  std::size_t held_bytes() const { return waiting_.capacity(); }  // memory of what waits for the mark
+  std::size_t held_bytes() const { return waiting_.capacity() + kept_.capacity(); }  // memory of what waits, for the mark or to be read
 
   // A piece of our message's body. Returns how much entered the output at once; the rest waits, and `sent` tells when it goes. What does
   // not fit the announced length ends the connection, never the message. When closing, all of it is dropped and counts as entered.
@@ -179,6 +179,7 @@ class server_session final : public session {
 
   bool expects_continue() const { return expects_continue_; }
   bool answering() const { return answer_ == answer::due || answer_ == answer::under_way; }
+  bool in_answer() const { return answer_ == answer::under_way; }  // its head has been written, and not its end
   // For the owner's clocks. A head that is under way: when its first byte was looked at; else time_point{}.
   time_point head_began() const { return head_began_; }
   time_point idle_since() const { return idle_since_; }  // when the last exchange was over; only meaningful when not answering

@@ -27,6 +27,7 @@ enum class known : std::uint8_t {
   content_length,
   content_type,
   authorization,
+  proxy_authorization,
   cookie,
   user_agent,
   expect,
@@ -78,6 +79,7 @@ struct response_head {
 struct decoded_block {
   std::vector<field> fields;
   std::vector<char> text;
+  bool too_many = false;  // of a head over the limits: by the number of its fields
 };
 
 // Copies a list of fields: what has to wait takes its own copy.

@@ -32,6 +32,7 @@ enum class limit : std::uint8_t {
   streams,
   streams_refused,
   header_list,
+  header_fields,
   header_block,
   continuations,
   resets,
@@ -43,6 +44,6 @@ enum class limit : std::uint8_t {
   unknown_frames,
   response_stall,
 };
-inline constexpr std::size_t limit_count = 13;
+inline constexpr std::size_t limit_count = 14;
 
 }  // namespace sallyport::http2

@@ -128,6 +128,7 @@ class session {
   bool has_output() const { return !out_.empty() || (line_ && connection_send_window_ > 0); }
   std::size_t output_bytes() const { return out_.size(); }
   std::size_t output_memory() const { return out_.capacity(); }
+  std::size_t acknowledgements() const { return acknowledgements_; }  // of PINGs and SETTINGS, that the output has
   // docs/passage.md 21: acknowledgements, resets, refusals, heads and trailers have no window. Above the mark the caller stops reading.
   bool control_is_high() const { return control_bytes_ > control_mark_bytes; }
 
@@ -174,6 +175,7 @@ class session {
   virtual void before_output() {}
 
   const std::vector<field>& block_fields() const;
+  bool block_had_too_many() const;  // fields; else it was too many bytes
   stream& open_stream(std::uint32_t id);
   stream* find(std::uint32_t id) const;
   void finish_if_done(stream& s);
@@ -261,7 +263,7 @@ class session {
 
   std::uint32_t goaway_id_ = 0x7fffffff;  // the last id that our GOAWAYs named: never raised again
 
-  std::size_t control_bytes_ = 0, last_output_bytes_ = 0;
+  std::size_t control_bytes_ = 0, last_output_bytes_ = 0, acknowledgements_ = 0;
   token_bucket pings_, settings_, unknown_frames_;
   std::uint32_t empty_data_ = 0;                      // frames in a row
   std::uint64_t data_sent_ = 0, streams_opened_ = 0;  // frames, streams: what the limits on WINDOW_UPDATE and PRIORITY follow

@@ -166,7 +166,12 @@ enum class connection_end {
   drain_timed_out,
   tunnel_ended,  // it had become one, or was one from the start; the log's tunnel_closed says why
   certificate_no_longer_trusted,
-  limit,  // one of http2_limit
+  limit,           // one of http2_limit
+  head_timed_out,  // HTTP/1.1
+  body_too_slow,
+  buffers_short,
+  refused,     // HTTP/1.1: a refusal was its last answer
+  broken_off,  // HTTP/1.1: an answer was, for its backend or its user has gone
   other,
 };
 template <>
@@ -177,7 +182,10 @@ inline constexpr std::array words<connection_end>{
     std::string_view("no_request"),     std::string_view("idle"),
     std::string_view("drained"),        std::string_view("drain_timed_out"),
     std::string_view("tunnel_ended"),   std::string_view("certificate_no_longer_trusted"),
-    std::string_view("limit"),          std::string_view("other"),
+    std::string_view("limit"),          std::string_view("head_timed_out"),
+    std::string_view("body_too_slow"),  std::string_view("buffers_short"),
+    std::string_view("refused"),        std::string_view("broken_off"),
+    std::string_view("other"),
 };
 
 // What came of an attempt to connect to a backend.
