@@ -43,7 +43,8 @@ opening look_at(core::bytes first) {
        {std::pair{http2::client_preface, opening::http2}, {proxy_v1, opening::proxy_header}, {proxy_v2, opening::proxy_header}})
     if (begins(with)) return text.size() < with.size() ? opening::undecided : kind;
   if (text[0] == tls_handshake_record) return opening::tls;
-  return text[0] >= 'A' && text[0] <= 'Z' ? opening::http1 : opening::unknown;
+  const auto line = text.starts_with("\r\n") ? text.substr(2) : text;  // RFC 9112 2.2: an empty line before the request's is borne
+  return line[0] >= 'A' && line[0] <= 'Z' ? opening::http1 : opening::unknown;
 }
 
 std::string_view name_of(opening kind) {

@@ -3,6 +3,8 @@
 #include <sallyport/core/defence.hpp>
 #include <sallyport/core/expect.hpp>
 
+#include <algorithm>
+
 namespace sallyport::upstream {
 namespace {
 
@@ -220,7 +222,9 @@ void connection::sweep(core::clock::time_point now) {
   if (home_.is_over(term_, now)) retired_ = true;
   if (idle() && (leaving() || now - last_busy_ >= home_.settings_.idle)) return abort();
   if (session_.ping_outstanding()) {
-    if (core::defended("O07a") && now - ping_sent_ >= ping_wait && !std::exchange(suspect_, true))
+    // What comes in the meantime is a sign of life, if late.
+    const auto silent_since = std::max(ping_sent_, last_received_);
+    if (core::defended("O07a") && now - silent_since >= ping_wait && !std::exchange(suspect_, true))
       home_.failing(telemetry::ejection::ping_unanswered);
     return;
   }

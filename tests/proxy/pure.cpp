@@ -59,6 +59,8 @@ BOOST_AUTO_TEST_CASE(the_protocol_is_known_from_its_first_bytes) {
       {"GET / HTTP/1.1\r\n", opening::http1},
       {"POST", opening::http1},
       {"P0", opening::http1},
+      {"\r\nGET /", opening::http1},
+      {"\r\nget /", opening::unknown},
       {"PRI * HTTP/1.1", opening::http1},
       {"PROXY TCP4 1.2.3.4", opening::proxy_header},
       {"\r\n\r\n\0\r\nQUIT\n!"sv, opening::proxy_header},
