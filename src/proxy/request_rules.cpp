@@ -39,13 +39,36 @@ bool is_canonical_path(std::string_view path) {
 
 namespace {
 
-// Encoded twice as well: what decodes in two steps exists.
-bool has_encoded(std::string_view path, std::string_view digits) {
-  for (auto at = path.find('%'); at != std::string_view::npos; at = path.find('%', at + 1)) {
-    auto said = path.substr(at + 1);
-    while (said.starts_with("25")) said.remove_prefix(2);
-    said = said.substr(0, 2);
-    if (said.size() == 2 && said[0] == digits[0] && (said[1] | 0x20) == digits[1]) return true;
+int digit_of(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const auto lower = static_cast<char>(c | 0x20);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// Replaces each escape by what it stands for. False: one of them stands for something that takes a path apart.
+bool decode(std::string& path) {
+  std::string plain;
+  for (std::size_t at = 0; at < path.size(); ++at) {
+    const bool escaped = path[at] == '%' && at + 2 < path.size() && digit_of(path[at + 1]) >= 0 && digit_of(path[at + 2]) >= 0;
+    if (!escaped) {
+      plain += path[at];
+      continue;
+    }
+    plain += static_cast<char>(digit_of(path[at + 1]) * 16 + digit_of(path[at + 2]));
+    if (std::string_view("/\\.;\0", 5).find(plain.back()) != std::string_view::npos) return false;
+    at += 2;
+  }
+  path = std::move(plain);
+  return true;
+}
+
+// An escape of an escape, and so on: whoever is behind us may decode more than once, though hardly more often than this.
+bool hides_something(std::string_view path) {
+  std::string left(path);
+  for (int rounds = 0; left.find('%') != std::string::npos; ++rounds) {
+    const auto before = left.size();
+    if (rounds == 3 || !decode(left)) return true;
+    if (left.size() == before) return false;
   }
   return false;
 }
@@ -63,8 +86,7 @@ rest_path look_at_rest_path(std::string_view target) {
   const auto path = target.substr(0, target.find('?'));
   if (!path.starts_with('/') || target.find('#') != std::string_view::npos) return rest_path::tricky;
   if (path.find("//") != std::string_view::npos || path.find_first_of(";\\") != std::string_view::npos) return rest_path::tricky;
-  for (const auto* digits : {"2f", "5c", "00", "2e", "3b"})  // / \ NUL . ;
-    if (has_encoded(path, digits)) return rest_path::tricky;
+  if (hides_something(path)) return rest_path::tricky;
   for (std::size_t at = 0; at < path.size();) {
     const auto next = std::min(path.find('/', at + 1), path.size());
     const auto segment = path.substr(at + 1, next - at - 1);
