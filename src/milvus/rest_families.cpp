@@ -39,6 +39,8 @@ int hex_digit(char c) {
   return -1;
 }
 
+}  // namespace
+
 std::string percent_decoded(std::string_view text) {
   std::string plain;
   plain.reserve(text.size());
@@ -52,6 +54,8 @@ std::string percent_decoded(std::string_view text) {
   }
   return plain;
 }
+
+namespace {
 
 // Decoded until nothing is left to decode: each round is shorter, and a path that needs more than these is nobody's honest one.
 constexpr int decoding_rounds_max = 4;

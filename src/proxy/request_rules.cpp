@@ -1,7 +1,10 @@
 #include "request_rules.hpp"
 
+#include <sallyport/milvus/rest.hpp>
+
 #include <algorithm>
 #include <string>
+#include <utility>
 
 namespace sallyport::proxy {
 namespace {
@@ -39,36 +42,20 @@ bool is_canonical_path(std::string_view path) {
 
 namespace {
 
-int digit_of(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const auto lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-// Replaces each escape by what it stands for. False: one of them stands for something that takes a path apart.
-bool decode(std::string& path) {
-  std::string plain;
-  for (std::size_t at = 0; at < path.size(); ++at) {
-    const bool escaped = path[at] == '%' && at + 2 < path.size() && digit_of(path[at + 1]) >= 0 && digit_of(path[at + 2]) >= 0;
-    if (!escaped) {
-      plain += path[at];
-      continue;
-    }
-    plain += static_cast<char>(digit_of(path[at + 1]) * 16 + digit_of(path[at + 2]));
-    if (std::string_view("/\\.;\0", 5).find(plain.back()) != std::string_view::npos) return false;
-    at += 2;
-  }
-  path = std::move(plain);
-  return true;
+// What takes a path apart, for one reader or another.
+std::ptrdiff_t marks_in(std::string_view path) {
+  constexpr std::string_view marks("/\\.;\0", 5);
+  return std::count_if(path.begin(), path.end(), [&](char c) { return marks.find(c) != std::string_view::npos; });
 }
 
 // An escape of an escape, and so on: whoever is behind us may decode more than once, though hardly more often than this.
 bool hides_something(std::string_view path) {
   std::string left(path);
   for (int rounds = 0; left.find('%') != std::string::npos; ++rounds) {
-    const auto before = left.size();
-    if (rounds == 3 || !decode(left)) return true;
-    if (left.size() == before) return false;
+    auto plain = milvus::percent_decoded(left);
+    if (rounds == 3 || marks_in(plain) != marks_in(left)) return true;
+    if (plain == left) return false;
+    left = std::move(plain);
   }
   return false;
 }

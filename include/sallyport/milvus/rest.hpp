@@ -19,6 +19,9 @@ inline constexpr std::size_t rest_body_max_bytes = 32 * 1024;
 // it and us, may read as a path of the user, role, grant, privilege or privilege-group family, however it is written. forward: the rest.
 disposition classify_rest(std::string_view path);
 
+// Each escape by what it stands for, once (RFC 3986 2.1); what is none stays as it is. Pure, any thread.
+std::string percent_decoded(std::string_view text);
+
 struct rest_reply {
   std::uint32_t status = 200;
   std::string body;  // application/json; charset=utf-8
