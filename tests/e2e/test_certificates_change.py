@@ -221,7 +221,8 @@ def test_a_revocation_reaches_new_handshakes_saved_sessions_and_running_connecti
     running.until(lambda: running.goaways)
     running.close()
     assert backend.said("echo", since=seen) == []
-    assert [e["reason"] for e in program.events("handshake_failed", since=mark)] == ["certificate revoked"] * 2
+    said = program.wait_events("handshake_failed", 2, since=mark)
+    assert [e["reason"] for e in said] == ["certificate revoked"] * 2
 
 
 def test_open_streams_of_a_revoked_client_end_within_thirty_seconds(guarded, certs):

@@ -292,7 +292,7 @@ def test_handshakes_in_flight_are_limited_and_connections_live_on(sallyport, cer
                 readable, _, _ = select.select([each for each in silent if each not in closed], [], [], 0.5)
                 closed |= set(readable)
             assert not select.select([each for each in silent if each not in closed], [], [], 0.3)[0], "more than 4 of 7 were sent away"
-            assert len(program.events("connection_refused", since=mark, reason="limits_handshakes")) == 4
+            program.wait_events("connection_refused", 4, since=mark, reason="limits_handshakes")
             assert client.call(LIST_USERS, authorization=GOOD).grpc[0] == 0, "one that was there suffers"
         finally:
             for each in silent:

@@ -42,13 +42,20 @@ class Process:
 
     def wait_line(self, matches, timeout=10.0, since=0):
         """The first line from index `since` on for which `matches(line)` gives something true; what it gave. AssertionError in time."""
+        return self.wait_lines(matches, 1, timeout, since)[0]
+
+    def wait_lines(self, matches, count, timeout=10.0, since=0) -> list:
+        """Likewise, the first `count` of them."""
         limit = time.monotonic() + timeout
         at = since
+        all_found = []
         with self.changed:
             while True:
                 while at < len(self.lines):
                     if found := matches(self.lines[at]):
-                        return found
+                        all_found.append(found)
+                        if len(all_found) == count:
+                            return all_found
                     at += 1
                 if not self.reader.is_alive() and at == len(self.lines):
                     raise AssertionError(f"{self.arguments[0]} ended ({self.child.wait()}) before it said that:\n{self.tail()}")

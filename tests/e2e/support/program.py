@@ -104,6 +104,10 @@ class Sallyport(Process):
 
     def wait_event(self, name=None, since=0, timeout=5.0, **fields) -> dict:
         """Waits for a line of the log; a field given as a compiled pattern is searched, anything else must be equal."""
+        return self.wait_events(name, 1, since, timeout, **fields)[0]
+
+    def wait_events(self, name, count, since=0, timeout=5.0, **fields) -> list:
+        """Likewise for the first `count` of them: what a client has seen may be in the log a moment later."""
         def is_it(line):
             event = event_of(line)
             if not event or name is not None and event["event"] != name:
@@ -114,7 +118,7 @@ class Sallyport(Process):
                     return None
             return event
 
-        return self.wait_line(is_it, timeout, since)
+        return self.wait_lines(is_it, count, timeout, since)
 
     def rss_kib(self) -> int:
         status = Path(f"/proc/{self.pid}/status").read_text()
