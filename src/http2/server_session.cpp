@@ -73,6 +73,7 @@ void server_session::on_headers(std::uint32_t id, bool end, bool too_large) {
 // (docs/passage.md 4).
 void server_session::trailers(stream& s, bool end) {
   if (s.remote_ended) return stream_error(s.id, &s, code::stream_closed);
+  if (connect_allowed_ && s.owner) return stream_error(s.id, &s, code::protocol_error);  // a tunnel has none (RFC 9113 8.5)
   if (!end || !trailers_are_valid(block_fields(), true)) return stream_error(s.id, &s, code::protocol_error);
   if (!take_end(s)) return;
   if (s.owner) events_.data(s, {}, true);

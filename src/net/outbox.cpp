@@ -1,6 +1,8 @@
 #include <sallyport/net/outbox.hpp>
 
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -53,8 +55,14 @@ void outbox::clear() noexcept {
 }
 
 bool is_gone(core::tcp_socket& socket) {
+  // Not POLLHUP: that is there as soon as both directions have ended in good order, though bytes may still wait to be read.
   pollfd asked{socket.native_handle(), 0, 0};
-  return ::poll(&asked, 1, 0) > 0 && (asked.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
+  return ::poll(&asked, 1, 0) > 0 && (asked.revents & (POLLERR | POLLNVAL)) != 0;
+}
+
+std::size_t unacknowledged(core::tcp_socket& socket) {
+  int left = 0;
+  return ::ioctl(socket.native_handle(), SIOCOUTQ, &left) == 0 ? static_cast<std::size_t>(left) : 0;
 }
 
 bool has_input(core::tcp_socket& socket) {

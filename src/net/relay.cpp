@@ -31,8 +31,12 @@ core::task<void> relay::run(core::bytes from_client, core::bytes from_backend) {
   auto up = carry(up_), down = carry(down_);
   co_await (std::move(up) && std::move(down));
   if (!cause_.empty() && !cut_) {
-    // One side had stopped taking, and the other one has got its last words and their end.
-    co_await discard(cause_ == "backend_broken" ? up_.from : down_.from);
+    // One side had stopped taking, and the other one is getting its last words and their end. What a client still sends is read, because a
+    // reset would destroy them; what a backend says, nobody hears.
+    if (cause_ == "backend_broken")
+      co_await discard(up_.from);
+    else
+      co_await settle(up_.to);
     end(cause_);
   }
   if (cause_.empty()) cause_ = "ended";
@@ -47,6 +51,8 @@ core::task<void> relay::carry(way& w) {
     if (!w.sent) {
       // It takes no more; what it has said before may still be read, and is passed on up to its end.
       if (cause_.empty()) cause_ = broken(w.to);
+      // A client that has reset has no last words. (Where it had ended in good order before, the error is broken_pipe.)
+      if (&w.to == &up_.from && w.sent.error() == core::asio::error::connection_reset) end(cause_);
       co_return;
     }
     if (w.input_ended) break;
@@ -62,6 +68,15 @@ core::task<void> relay::carry(way& w) {
 core::task<void> relay::discard(stream& from) {
   auto rest = receive_to_the_end(from);
   (void)co_await core::with_deadline(std::move(rest), linger_time);
+}
+
+core::task<void> relay::settle(stream& to) {
+  constexpr auto step = 20ms;  // nothing tells when the peer has confirmed
+  core::timer pause(co_await core::asio::this_coro::executor);
+  for (auto left = linger_time / step; left > 0 && !cut_ && to.undelivered() > 0; --left) {
+    pause.expires_after(step);
+    co_await pause.async_wait(core::await);
+  }
 }
 
 void relay::end(std::string_view cause) noexcept {
@@ -92,9 +107,10 @@ void relay::sweep(core::clock::time_point now, core::clock::duration write_stall
   }
   if (idle > idle.zero() && now - moved_at_ >= idle) return end("idle");
   if (!cause_.empty()) return;
-  // Nobody reads from a side whose input has ended, and so nobody would hear of its reset.
-  for (const auto* w : {&up_, &down_})
-    if (w->input_ended && w->from.is_gone()) return end(broken(w->from));
+  // Nobody hears of the reset of a side whose input has ended, nor of a client's whose backend takes nothing.
+  const bool client_unheard = up_.input_ended || (up_.sent && *up_.sent == core::progress::blocked);
+  if (client_unheard && up_.from.is_gone()) return end(broken(up_.from));
+  if (down_.input_ended && down_.from.is_gone()) end(broken(down_.from));
 }
 
 }  // namespace sallyport::net

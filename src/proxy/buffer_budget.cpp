@@ -18,26 +18,37 @@ constexpr std::size_t parts = 8;  // nobody holds more than one of so many
 struct buffer_budget::holder {
   std::string name;
   std::size_t held = 0;
-  std::vector<exchange*> requests;       // those that hold something, the longest still first
+  std::vector<keeper*> keepers;          // those that hold something, the longest still first
   std::vector<connection*> connections;  // whose output holds something
 };
 
 buffer_budget::buffer_budget(context& around, std::size_t bytes) : around_(around), bytes_(bytes) {}
 
-bool buffer_budget::is_over(unsigned tenths) const { return around_.buffers.used_bytes() > bytes_ / 10 * tenths; }
+std::size_t buffer_budget::used_bytes() const { return around_.buffers.used_bytes() + outside_; }
+
+bool buffer_budget::is_over(unsigned tenths) const { return used_bytes() > bytes_ / 10 * tenths; }
+
+std::vector<keeper*> buffer_budget::tunnels(const std::unordered_set<connection*>& connections) const {
+  std::vector<keeper*> all(around_.tunnels.begin(), around_.tunnels.end());
+  for (auto* c : connections)
+    if (auto* const whole = c->carried(); whole && whole->in_use()) all.push_back(whole);
+  return all;
+}
 
 std::vector<buffer_budget::holder> buffer_budget::holders(const std::unordered_set<connection*>& connections) const {
   std::unordered_map<std::string, holder> by_name;
   std::unordered_map<connection*, std::string> owners;
-  for (const auto& e : around_.exchanges) {
-    if (!e->in_use()) continue;
-    std::string name(e->holder());
-    owners.try_emplace(e->on(), name);
-    const auto held = e->held_bytes();
+  auto keepers = tunnels(connections);
+  for (const auto& e : around_.exchanges)
+    if (e->in_use()) keepers.push_back(e.get());
+  for (auto* k : keepers) {
+    std::string name(k->holder());
+    if (k->on()) owners.try_emplace(k->on(), name);
+    const auto held = k->held_bytes();
     if (!held) continue;
     auto& of = by_name[name];
     of.held += held;
-    of.requests.push_back(e.get());
+    of.keepers.push_back(k);
   }
   for (auto* c : connections) {
     const auto held = c->output_memory();
@@ -50,7 +61,7 @@ std::vector<buffer_budget::holder> buffer_budget::holders(const std::unordered_s
   std::vector<holder> all;
   for (auto& [name, of] : by_name) {
     of.name = name;
-    std::sort(of.requests.begin(), of.requests.end(), [](const exchange* a, const exchange* b) { return a->moved() < b->moved(); });
+    std::sort(of.keepers.begin(), of.keepers.end(), [](const keeper* a, const keeper* b) { return a->moved() < b->moved(); });
     all.push_back(std::move(of));
   }
   std::sort(all.begin(), all.end(), [](const holder& a, const holder& b) { return a.held > b.held; });
@@ -61,11 +72,12 @@ std::vector<buffer_budget::holder> buffer_budget::holders(const std::unordered_s
 void buffer_budget::end_some(holder& of, std::size_t until_held_bytes, bool for_all) {
   const auto enough = [&] { return of.held <= until_held_bytes || (for_all && !is_over(9)); };
   std::size_t ended = 0;
-  for (auto* e : of.requests) {
+  for (auto* k : of.keepers) {
     if (enough()) break;
-    if (!e->in_use()) continue;  // ended in this look already, or with the connection of another holder
-    of.held -= std::min(of.held, e->held_bytes());
-    e->shed();
+    if (!k->in_use()) continue;  // ended in this look already, or with the connection of another holder
+    of.held -= std::min(of.held, k->held_bytes());
+    outside_ -= std::min(outside_, k->outside_bytes());
+    k->shed();
     ++ended;
   }
   for (auto* c : of.connections) {
@@ -79,12 +91,13 @@ void buffer_budget::end_some(holder& of, std::size_t until_held_bytes, bool for_
     ended += freed != 0;
   }
   if (ended)
-    around_.log.warning("buffers_short",
-                        {{"holder", of.name}, {"ended", ended}, {"used_bytes", around_.buffers.used_bytes()}, {"budget_bytes", bytes_}});
+    around_.log.warning("buffers_short", {{"holder", of.name}, {"ended", ended}, {"used_bytes", used_bytes()}, {"budget_bytes", bytes_}});
 }
 
 void buffer_budget::look(const std::unordered_set<connection*>& connections) {
-  const auto used = around_.buffers.used_bytes();
+  outside_ = 0;
+  for (const auto* k : tunnels(connections)) outside_ += k->outside_bytes();
+  const auto used = used_bytes();
   around_.counts.set(telemetry::gauge::buffers_bytes, static_cast<std::int64_t>(used));
   around_.short_of_buffers = used > bytes_ / 2;
   refused_.clear();

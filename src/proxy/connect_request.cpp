@@ -1,5 +1,6 @@
 #include "connect_request.hpp"
 
+#include "buffer_budget.hpp"
 #include "connect_rules.hpp"
 #include "connection.hpp"
 
@@ -17,8 +18,11 @@ connect_request::connect_request(connection& on)
     : around_(on.around()),
       on_(&on),
       record_(on, "connect"),
+      source_(on.source()),
       out_(on.around().buffers),
-      room_(on.around().executor, core::timer::time_point::max()) {}
+      room_(on.around().executor, core::timer::time_point::max()) {
+  around_.tunnels.insert(this);
+}
 
 // ---- door 2, and what the target is
 
@@ -55,6 +59,7 @@ void connect_request::admitted(auth::permit passed) {
   judging_ = false;
   to_->permitted();
   permit_ = std::move(passed);
+  if (!around_.budget->admits(holder())) return refuse(refusal_of(broken_off::buffers_short));
   if (look_at_target(target_, on_->door().tunnels.about().endpoints) != connect_target::backend) return refuse(wrong_target());
   around_.tasks.spawn(dial(shared_from_this(), *permit_));
 }
@@ -117,6 +122,7 @@ void connect_request::refuse(const refusal& why) {
 
 void connect_request::request_data(core::bytes payload, bool end) {
   request_ended_ = request_ended_ || end;
+  moved_at_ = core::clock::now();
   to_backend_ += payload.size();
   uncredited_ += payload.size();
   if (backend_deaf_) {
@@ -188,12 +194,14 @@ core::task<void> connect_request::read_backend(std::shared_ptr<connect_request> 
 
 void connect_request::received(core::bytes in) {
   if (over_ || !to_) return;
+  moved_at_ = core::clock::now();
   to_client_ += in.size();
   waiting_ += in.size() - to_->send_data(down_, in, false);
   on_->mark();
 }
 
 void connect_request::response_sent(std::size_t bytes) {
+  moved_at_ = core::clock::now();
   waiting_ -= bytes;
   if (waiting_ == 0) room_.cancel();
 }
@@ -250,11 +258,13 @@ void connect_request::cut(std::string_view cause, http2::code told) {
 }
 
 // RFC 9113 8.5: what ends the stream early is a reset for the backend.
-void connect_request::client_gone() {
+void connect_request::client_gone() { gone(on_->why_gone()); }
+
+void connect_request::gone(std::string_view cause) {
   if (judging_) around_.gate.forget(*this);
   if (!backend_) record_.gone();
   if (backend_) backend_->stream().reset();
-  finish("client_broken");
+  finish(cause);
 }
 
 void connect_request::judge_again() {
@@ -268,10 +278,13 @@ void connect_request::end_with(const refusal& why) {
   cut(why.reason, http2::code::cancel);
 }
 
+std::size_t connect_request::held_bytes() const { return (to_ ? to_->held_bytes(down_) : 0) + out_.capacity() + outside_bytes(); }
+
+void connect_request::shed() { end_with(refusal_of(broken_off::buffers_short)); }
+
 void connect_request::sweep(core::clock::time_point now) {
   if (!pump_) return;
   record_.moved(to_backend_, to_client_);
-  if (const auto moved = to_backend_ + to_client_; moved != std::exchange(moved_, moved)) moved_at_ = now;
   const auto& within = around_.within;
   if (pump_->blocked() && now - pump_->last_progress(now) >= within.write_stall)
     cut("write_stalled", http2::code::connect_error);
@@ -284,6 +297,7 @@ void connect_request::sweep(core::clock::time_point now) {
 // Whoever called may be one of its own coroutines, or the pump: it goes when they have returned.
 void connect_request::finish(std::string_view cause) {
   if (std::exchange(over_, true)) return;
+  around_.tunnels.erase(this);
   if (backend_) {
     record_.moved(to_backend_, to_client_);
     record_.closed(cause);

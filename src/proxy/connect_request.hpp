@@ -25,6 +25,7 @@ namespace sallyport::proxy {
 class connection;
 
 class connect_request final : public request,
+                              public keeper,
                               public auth::waiter,
                               public net::receiver,
                               public net::output_source,
@@ -38,9 +39,18 @@ class connect_request final : public request,
   void request_data(core::bytes payload, bool end) override;
   void response_sent(std::size_t bytes) override;
   void client_gone() override;
+  void stalled() override { gone("write_stalled"); }
   void judge_again() override;
   void end_with(const refusal& why) override;
   void sweep(core::clock::time_point now) override;
+
+  bool in_use() const override { return !over_; }
+  connection* on() const override { return on_; }
+  std::string_view holder() const override { return permit_ && !permit_->user_name().empty() ? permit_->user_name() : source_; }
+  std::size_t held_bytes() const override;
+  std::size_t outside_bytes() const override { return backend_ ? backend_->stream().unsent() : 0; }
+  core::clock::time_point moved() const override { return moved_at_; }
+  void shed() override;
 
  private:
   void admitted(auth::permit passed) override;
@@ -48,6 +58,7 @@ class connect_request final : public request,
   core::task<void> dial(std::shared_ptr<connect_request> self, auth::permit passed);
   void open();
   void refuse(const refusal& why);
+  void gone(std::string_view cause);
 
   core::task<void> read_backend(std::shared_ptr<connect_request> self);
   core::task<void> close_backend(std::shared_ptr<connect_request> self);
@@ -71,6 +82,7 @@ class connect_request final : public request,
   std::shared_ptr<connect_request> self_;
   tunnel_record record_;
   std::string target_;
+  const std::string source_;
   std::optional<auth::permit> permit_;
   std::unique_ptr<upstream::tunnels::connection> backend_;
   std::optional<net::output_pump> pump_;
@@ -78,8 +90,8 @@ class connect_request final : public request,
   core::timer room_;         // what the backend's reader waits on while the stream has not taken all
   std::size_t waiting_ = 0;  // of the backend's bytes: not in the client's output yet
   std::size_t uncredited_ = 0;
-  std::uint64_t to_backend_ = 0, to_client_ = 0, moved_ = 0;
-  core::clock::time_point moved_at_{};
+  std::uint64_t to_backend_ = 0, to_client_ = 0;
+  core::clock::time_point moved_at_ = core::clock::now();
   bool judging_ = false, head_only_ = false;
   bool request_ended_ = false, closing_backend_ = false, backend_closed_ = false;  // towards the backend
   bool response_ended_ = false, backend_deaf_ = false, over_ = false;

@@ -326,6 +326,16 @@ void connection::abort() noexcept {
   wanted_.cancel();
 }
 
+void connection::abandon() noexcept {
+  abandoned_ = true;
+  abort();
+}
+
+std::string_view connection::why_gone() const {
+  if (abandoned_) return "aborted";
+  return cause_ == "write_stalled" || cause_ == "buffers_short" ? cause_ : "client_broken";
+}
+
 void connection::end_short_of_buffers() {
   cause_ = "buffers_short";
   if (talk_) talk_->end_exchanges();

@@ -8,6 +8,7 @@
 #include "context.hpp"
 #include "conversation.hpp"
 #include "first_bytes.hpp"
+#include "request.hpp"
 #include "tunnel_record.hpp"
 
 #include <sallyport/net/output_pump.hpp>
@@ -43,9 +44,11 @@ class connection final : public net::receiver, public net::output_source, public
   void begin_drain();    // no new requests, what is under way goes on
   void end_drain();      // the time is up: what is open is refused, then closed
   void abort() noexcept;
+  void abandon() noexcept;      // the same, because nobody waits for it any longer
   void end_short_of_buffers();  // it takes nothing of what waits for it, and that is needed elsewhere
   std::size_t output_memory() const { return talk_ ? talk_->output_memory() : 0; }
   void shed_unowned();
+  keeper* carried() { return tunnel_.get(); }  // nullptr: it is no tunnel
 
   // For its conversation and its exchanges.
   context& around() { return around_; }
@@ -53,6 +56,7 @@ class connection final : public net::receiver, public net::output_source, public
   void mark() {
     if (pump_) pump_->mark();
   }
+  std::string_view why_gone() const;                          // for the tunnels on it, when its client is gone
   bool writing() const { return pump_ && pump_->blocked(); }  // the client has not taken all that was written
   auth::memo& memo() { return memo_; }
   const tls::peer_identity* certificate() const { return identity_.get(); }
@@ -116,7 +120,18 @@ class connection final : public net::receiver, public net::output_source, public
   std::vector<std::byte> opening_;  // the first bytes, until they tell the protocol
   auth::memo memo_;
   // What there is of a tunnel, when the connection is one.
-  struct tunnel {
+  struct tunnel final : keeper {
+    tunnel(connection& on, std::unique_ptr<upstream::tunnels::connection> to, const auth::permit& p, tunnel_record of,
+           std::vector<std::byte> from_client);
+    bool in_use() const override { return !bytes.cut(); }
+    connection* on() const override { return nullptr; }
+    std::string_view holder() const override { return passed.user_name().empty() ? source : passed.user_name(); }
+    std::size_t held_bytes() const override { return bytes.held_bytes(); }
+    std::size_t outside_bytes() const override { return bytes.held_bytes(); }
+    core::clock::time_point moved() const override { return bytes.moved(); }
+    void shed() override { bytes.end("buffers_short"); }
+
+    std::string_view source;
     std::unique_ptr<upstream::tunnels::connection> backend;
     auth::permit passed;
     tunnel_record record;
@@ -127,7 +142,7 @@ class connection final : public net::receiver, public net::output_source, public
   core::timer wanted_;  // what the reader waits on while nothing more may be read
   core::clock::time_point accepted_, linger_until_{};
   bool shaken_ = false, late_ = false;  // the handshake: it is over; it had no more time
-  bool waits_ = false, input_ended_ = false, closing_ = false, goodbye_said_ = false, aborted_ = false;
+  bool waits_ = false, input_ended_ = false, closing_ = false, goodbye_said_ = false, aborted_ = false, abandoned_ = false;
   std::string_view cause_ = "client_closed";  // of the end, for the log
 };
 

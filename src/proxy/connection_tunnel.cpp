@@ -1,13 +1,22 @@
 // A connection whose bytes go on as they are: protocol tcp from the start, HTTP/1.1 after CONNECT.
+#include "buffer_budget.hpp"
 #include "connection.hpp"
 #include "refusal.hpp"
 
 namespace sallyport::proxy {
 
+connection::tunnel::tunnel(connection& on, std::unique_ptr<upstream::tunnels::connection> to, const auth::permit& p, tunnel_record of,
+                           std::vector<std::byte> from_client)
+    : source(on.source()),
+      backend(std::move(to)),
+      passed(p),
+      record(std::move(of)),
+      first(std::move(from_client)),
+      bytes(*on.stream_, backend->stream()) {}
+
 void connection::become_tunnel(std::unique_ptr<upstream::tunnels::connection> to, const auth::permit& passed, tunnel_record of,
                                std::vector<std::byte> first) {
-  auto& backend = to->stream();
-  tunnel_.reset(new tunnel{std::move(to), passed, std::move(of), std::move(first), {*stream_, backend}});
+  tunnel_ = std::make_unique<tunnel>(*this, std::move(to), passed, std::move(of), std::move(first));
   wanted_.cancel();
 }
 
@@ -17,6 +26,8 @@ core::task<void> connection::open_tunnel() {
   auto judged = door_2.certificate_user ? around_.gate.admit_certificate(certificate()) : around_.gate.admit_without_token(door_2.tokens);
   if (const auto* why = std::get_if<auth::denial>(&judged)) co_return refuse_tunnel(record, refusal_of(*why), {});
   const auto& passed = std::get<auth::permit>(judged);
+  if (!around_.budget->admits(passed.user_name().empty() ? source() : passed.user_name()))
+    co_return refuse_tunnel(record, refusal_of(broken_off::buffers_short), passed.user_name());
   std::optional<upstream::endpoint> any;
   auto attempt = door_.tunnels.open(passed, any);
   auto opened = co_await std::move(attempt);

@@ -13,11 +13,13 @@
 #include <sallyport/upstream/exchange.hpp>
 
 #include <memory>
+#include <unordered_set>
 #include <vector>
 
 namespace sallyport::proxy {
 
 class exchange;
+class keeper;
 class health_call;
 class buffer_budget;
 
@@ -37,6 +39,7 @@ struct context {
   std::vector<http2::field> fields{};                  // of the head that is being written
   std::vector<std::unique_ptr<exchange>> exchanges{};  // owns all, in use or spare
   std::vector<exchange*> spare{};
+  std::unordered_set<keeper*> tunnels{};  // of HTTP/2: those that are under way
   buffer_budget* budget = nullptr;
   bool short_of_buffers = false;         // windows stop growing (docs/passage.md 23)
   bool serving = true;                   // false: draining

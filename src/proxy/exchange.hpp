@@ -18,7 +18,7 @@ namespace sallyport::proxy {
 
 class connection;
 
-class exchange final : public request, public auth::waiter, public upstream::responder {
+class exchange final : public request, public keeper, public auth::waiter, public upstream::responder {
  public:
   void begin(connection& on, downstream& to, downstream::handle down, const http2::request_head& head, bool end);
 
@@ -30,13 +30,13 @@ class exchange final : public request, public auth::waiter, public upstream::res
   void judge_again() override;
   void end_with(const refusal& why) override;        // in the words of gRPC or of REST; given back
   void sweep(core::clock::time_point now) override;  // its clocks (docs/passage.md 24); may end it
-  void shed();                                       // buffers are short, and this is the one to go (docs/passage.md 23)
+  void shed() override;
 
-  bool in_use() const { return on_ != nullptr; }
-  connection* on() const { return on_; }
-  std::string_view holder() const;                          // its user, or its client's address while that is not known
-  std::size_t held_bytes() const;                           // memory of bytes that wait, in both directions
-  core::clock::time_point moved() const { return moved_; }  // when some of them last went on
+  bool in_use() const override { return on_ != nullptr; }
+  connection* on() const override { return on_; }
+  std::string_view holder() const override;
+  std::size_t held_bytes() const override;
+  core::clock::time_point moved() const override { return moved_; }
   bool inside_message() const override { return rest_ ? !request_ended_ : position_.inside(); }
 
  private:

@@ -64,7 +64,10 @@ void http2_conversation::data(http2::stream& on, core::bytes payload, bool end) 
 
 void http2_conversation::sent(http2::stream& on, std::size_t bytes) { request_of(on)->response_sent(bytes); }
 
-void http2_conversation::closed(http2::stream& on, http2::code, bool) { request_of(on)->client_gone(); }
+void http2_conversation::closed(http2::stream& on, http2::code why, bool by_peer) {
+  if (!by_peer && why == http2::code::cancel) return request_of(on)->stalled();  // all else that is ours is the client's fault
+  request_of(on)->client_gone();
+}
 
 void http2_conversation::stream_failed(std::uint32_t id, http2::code why) {
   on_.around().log.info("stream_failed", {{"reason", "malformed or out of order"},

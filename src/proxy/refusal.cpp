@@ -81,7 +81,8 @@ telemetry::request_outcome outcome_of_http(std::uint32_t status) {
   using enum telemetry::request_outcome;
   if (status < 400) return ok;
   switch (status) {
-    case 401: return unauthenticated;
+    case 401:
+    case 407: return unauthenticated;
     case 403: return permission_denied;
     case 404:
     case 405:

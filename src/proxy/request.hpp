@@ -5,8 +5,11 @@
 #include <sallyport/core/asio.hpp>
 #include <sallyport/core/result.hpp>
 
+#include <string_view>
+
 namespace sallyport::proxy {
 
+class connection;
 struct refusal;
 
 class request {
@@ -14,6 +17,7 @@ class request {
   virtual void request_data(core::bytes payload, bool end) = 0;
   virtual void response_sent(std::size_t bytes) = 0;  // DATA that had waited for the client's window
   virtual void client_gone() = 0;                     // reset, or the connection ended
+  virtual void stalled() { client_gone(); }           // reset by us: the client opens no window
   virtual void judge_again() = 0;                     // users have changed (docs/passage.md 13)
   virtual void end_with(const refusal& why) = 0;      // in the words of its protocol
   virtual void sweep(core::clock::time_point) {}      // a few times a second
@@ -22,6 +26,21 @@ class request {
 
  protected:
   ~request() = default;
+};
+
+// Whoever keeps bytes that wait, and may have to give them up (docs/passage.md 23): an exchange, or a tunnel.
+class keeper {
+ public:
+  virtual bool in_use() const = 0;                         // false: it is over, and keeps nothing
+  virtual connection* on() const = 0;                      // nullptr: it has left its connection, or is one
+  virtual std::string_view holder() const = 0;             // its user, or its client's address while that is not known
+  virtual std::size_t held_bytes() const = 0;              // memory of bytes that wait, in both directions
+  virtual std::size_t outside_bytes() const { return 0; }  // of those: in streams, where the worker's pool of buffers does not see them
+  virtual core::clock::time_point moved() const = 0;       // when some of them last went on
+  virtual void shed() = 0;                                 // buffers are short, and this is the one to go
+
+ protected:
+  ~keeper() = default;
 };
 
 }  // namespace sallyport::proxy

@@ -80,7 +80,7 @@ worker::impl::impl(const shared_parts& p)
   const upstream::surroundings lent{io.get_executor(), tasks, turn, bench, buffers, scratch, p.log, counts};
   for (const auto& b : p.backends) {
     pools.push_back(std::make_unique<upstream::balancer>(lent, b, names));
-    tunnels.push_back(std::make_unique<upstream::tunnels>(lent, b, names));
+    tunnels.push_back(std::make_unique<upstream::tunnels>(lent, b, names, *pools.back()));
     rest_pools.push_back(b.speaks == upstream::rest::http1 ? std::make_unique<upstream::balancer>(lent, b, names, http1::limits{})
                                                            : nullptr);
   }
@@ -147,7 +147,7 @@ void worker::impl::begin_drain() {
 }
 
 void worker::impl::end_connections() {
-  for (auto* c : connections) c->abort();
+  for (auto* c : connections) c->abandon();
   finished = true;
 }
 

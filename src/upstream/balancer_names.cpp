@@ -79,18 +79,20 @@ std::vector<target> balancer::targets() const {
     const bool there = std::any_of(all.begin(), all.end(), [&one](const target& t) { return t.is(one); });
     if (!there && all.size() < addresses_max) all.push_back(std::move(one));
   };
-  auto name = names_.begin();
-  for (const auto& e : where_) {
-    auto known = net::known_addresses(e.host, e.port);
-    const auto certified = certificate_name(settings_, e.host);
-    if (!known.empty()) {
-      add({shown(e.host, e.port), std::move(known), certified});
-      continue;
-    }
-    const auto& found = (*name++)->addresses;
-    if (found.empty()) add({shown(e.host, e.port), {}, certified});
-    for (const auto& address : found) add({shown(address.address().to_string(), address.port()), {address}, certified});
-  }
+  for (const auto& e : where_)
+    for (auto& t : targets_of(e)) add(std::move(t));
+  return all;
+}
+
+std::vector<target> balancer::targets_of(const endpoint& one) const {
+  const auto certified = certificate_name(settings_, one.host);
+  const auto itself = shown(one.host, one.port);
+  if (auto known = net::known_addresses(one.host, one.port); !known.empty()) return {{itself, std::move(known), certified, one}};
+  const auto name = std::find_if(names_.begin(), names_.end(), [&one](const auto& n) { return n->at == one; });
+  if (name == names_.end() || (*name)->addresses.empty()) return {{itself, {}, certified, one}};
+  std::vector<target> all;
+  for (const auto& address : (*name)->addresses)
+    all.push_back({shown(address.address().to_string(), address.port()), {address}, certified, one});
   return all;
 }
 

@@ -19,6 +19,7 @@ struct target {
   std::string label;  // as the log has it
   std::vector<tcp_address> addresses;
   std::string name = {};  // that its certificate must be for; empty: plaintext
+  endpoint of = {};       // the settings'; a name may stand for several
 
   bool is(const target& other) const { return label == other.label && name == other.name; }
 };
@@ -82,6 +83,7 @@ class endpoint_pool : public opener {
   void unburden() { troubled_ = false; }
   reconnect_pause pause;
   endpoint_health health;
+  std::size_t tunnels = 0;  // open, or being made
 
  protected:
   // A request comes, and goes.

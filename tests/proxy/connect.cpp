@@ -280,6 +280,26 @@ BOOST_AUTO_TEST_CASE(a_broken_backend_is_a_connect_error_and_a_reset_stream_a_re
   BOOST_TEST(far->was_reset());
 }
 
+// RFC 9113 8.5: there is DATA, and nothing that would be its end in good order but END_STREAM on that.
+BOOST_AUTO_TEST_CASE(a_second_head_breaks_its_tunnel_and_no_other) {
+  connect_passage p;
+  auto two = p.on.client();
+  const auto other = two.open(p.head_of(p.target()), false);
+  auto other_far = p.bytes.accept();
+  const auto id = two.open(p.head_of(p.target()), false);
+  auto far = p.bytes.accept();
+  BOOST_REQUIRE((other_far && far));
+  BOOST_REQUIRE(two.until([&] { return two.at(id).header_blocks == 1; }));
+  two.data(id, "half", false);
+  BOOST_TEST(support::read_exactly(*far, 4) == "half");
+  two.raw(h2::make_head(id, {{"grpc-status", "0"}}, true));
+  BOOST_TEST((two.finish(id).reset == h2::protocol_error));
+  BOOST_TEST(far->read_all() == "");
+  BOOST_TEST(far->was_reset());
+  two.data(other, "lives", true);
+  BOOST_TEST(other_far->read_all() == "lives");
+}
+
 BOOST_AUTO_TEST_CASE(large_amounts_pass_whole_through_a_stream) {
   connect_passage p;
   auto two = p.on.client();

@@ -67,6 +67,35 @@ BOOST_AUTO_TEST_CASE(whoever_is_abandoned_with_tunnels_open_ends_at_once) {
   p.on.abandon();
   p.on.join();
   BOOST_TEST((steady::now() - begun < 2s));
+  for (const auto* cause : {"client_broken", "ended"})
+    BOOST_TEST(p.on.log().find(std::string("cause=") + cause + " ") == std::string::npos);
+  BOOST_TEST(p.on.log().find("tunnel_closed cause=aborted") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_whose_window_stays_shut_is_a_side_that_takes_nothing) {
+  passage::options chosen;
+  chosen.response_stall = 1s;
+  connect_passage p(chosen);
+  client_options shut;
+  shut.window = 0;
+  shut.credits = false;
+  auto two = p.on.client(shut);
+  const auto id = two.open(p.head_of(p.target()), false);
+  auto far = p.bytes.accept();
+  BOOST_REQUIRE(far);
+  far->write("nobody takes it");
+  BOOST_TEST((two.finish(id).reset == h2::cancel));
+  BOOST_TEST(far->read_all() == "");
+  BOOST_TEST(far->was_reset());
+  BOOST_TEST(p.on.log_has("tunnel_closed cause=write_stalled"));
+}
+
+BOOST_AUTO_TEST_CASE(a_407_is_counted_as_somebody_who_is_not_known) {
+  connect_passage p;
+  for (const auto by : {spoken::http1, spoken::http2})
+    BOOST_TEST(p.refused(by, {"CONNECT", p.target(), {{"proxy-authorization", "Basic " + token("root", "wrong")}}}).status == 407);
+  BOOST_TEST(p.bytes.connections() == 0U);
+  BOOST_TEST(p.on.metrics().find("sallyport_requests_total{kind=\"tunnel\",outcome=\"unauthenticated\"} 2\n") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(an_idle_tunnel_lives_unless_there_is_a_limit) {

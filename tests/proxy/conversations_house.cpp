@@ -95,7 +95,7 @@ struct house {
   upstream::system_resolver names;
   const upstream::surroundings lent{io.get_executor(), tasks, turn_, bench, buffers, scratch, the_ground().log, counts};
   upstream::balancer pool{lent, backend, names};
-  upstream::tunnels tunnels{lent, backend, names};
+  upstream::tunnels tunnels{lent, backend, names, pool};
   const listener_settings door_settings;
   const listener_context door;
   std::shared_ptr<net::admission> gatekeeper = std::make_shared<net::admission>(within.admission);

@@ -26,6 +26,8 @@ class outbox {
 
 // The connection is dead in both directions, though nobody has read or written since.
 bool is_gone(core::tcp_socket& socket);
+// Bytes on their way that the peer's system has not confirmed yet; our end is one.
+std::size_t unacknowledged(core::tcp_socket& socket);
 // Bytes, or the end of the peer's direction.
 bool has_input(core::tcp_socket& socket);
 

@@ -27,6 +27,9 @@ class relay {
   // that is legal for ever), and when one direction has ended and the peer at its beginning has gone.
   void sweep(core::clock::time_point now, core::clock::duration write_stall, core::clock::duration idle);
 
+  std::size_t held_bytes() const { return up_.to.unsent() + down_.to.unsent(); }
+  core::clock::time_point moved() const { return moved_at_; }  // some byte, as the last sweeps saw it
+  bool cut() const { return cut_; }
   std::uint64_t to_backend() const { return up_.bytes; }
   std::uint64_t to_client() const { return down_.bytes; }
   // ended, client_broken, backend_broken, write_stalled, idle, or what `end` was given; fixed words, for the log.
@@ -51,6 +54,7 @@ class relay {
   };
   core::task<void> carry(way& w);
   core::task<void> discard(stream& from);
+  core::task<void> settle(stream& to);
   bool stalled(way& w, core::clock::time_point now, core::clock::duration limit) const;
   std::string_view broken(const stream& side) const { return &side == &up_.from ? "client_broken" : "backend_broken"; }
 

@@ -17,6 +17,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,12 @@ class balancer final : public opener {
   balancer& operator=(const balancer&) = delete;
 
   exchange* open(const auth::permit& passed, const std::vector<http2::field>& fields, bool end, responder& to, failure& why) override;
+
+  // For tunnels, which make connections of their own. Where to: the one to try first in front, and those that are down last. Of all, or of
+  // what `named`, an endpoint of the settings, stands for. Empty: all are down, and the next attempt is not due.
+  std::vector<std::shared_ptr<endpoint_pool>> tunnel_order(const std::optional<endpoint>& named);
+  void tunnel_made(endpoint_pool& to);
+  void tunnel_failed(endpoint_pool& to);
 
   // Once in a while, from the worker's sweep: waiting times, idle connections, PINGs to backends that are silent, probes.
   void sweep(core::clock::time_point now);
@@ -73,6 +80,7 @@ class balancer final : public opener {
   core::task<void> watch(std::size_t which);
   void learn(watched_name& of, const core::result<std::vector<core::asio::ip::tcp::endpoint>>& found);
   std::vector<target> targets() const;
+  std::vector<target> targets_of(const endpoint& one) const;
   void reconcile(bool log);
   void show_endpoints();
 
@@ -87,6 +95,7 @@ class balancer final : public opener {
   pools members_, retired_;
   endpoint_pool* only_ = nullptr;  // of one: no choice
   std::size_t next_ = 0;           // where the next search begins, so that ties go round
+  std::size_t next_tunnel_ = 0;    // likewise
   std::size_t waiting_ = 0;        // in all lines
   std::int64_t endpoints_shown_ = 0, up_shown_ = 0, streams_shown_ = 0, orphans_shown_ = 0, waiting_shown_ = 0;
   bool stopped_ = false;

@@ -22,6 +22,7 @@ enum class rest { off, http1, h2 };  // what takes requests that are not gRPC
 struct endpoint {
   std::string host;
   std::uint16_t port = 0;
+  bool operator==(const endpoint&) const = default;
 };
 
 // What is asked of an address that takes no requests: whether it accepts a connection, and shakes hands where there is TLS. Without a byte

@@ -1,8 +1,10 @@
 // Connections from one worker to one backend, for clients whose bytes go on as they are: one for each tunnel, opened when door 2 has
-// passed its client and never shared.
+// passed its client and never shared. To the endpoint with the fewest of them; what the backend's balancer knows to be down comes last, and
+// the balancer is told what came of each attempt, so that there is one opinion of an endpoint.
 //
-// A connection is had by a permit alone. Owned by its worker and used on its thread; outlives the connections. Bounded: connections at
-// once, and the time that making one may take; after a failed connect it fails fast until the next attempt is due.
+// A connection is had by a permit alone. Owned by its worker and used on its thread; outlives the connections, and its balancer outlives
+// it. Bounded: connections at once, and the time that making one may take; when all endpoints are down it fails fast until the next attempt
+// is due.
 #pragma once
 
 #include <sallyport/auth/gate.hpp>
@@ -16,12 +18,13 @@
 
 namespace sallyport::upstream {
 
-class reconnect_pause;
+class balancer;
+class endpoint_pool;
 struct dial_failure;
 
 class tunnels {
  public:
-  tunnels(const surroundings& around, const settings& s, resolver& names);
+  tunnels(const surroundings& around, const settings& s, resolver& names, balancer& where);
   ~tunnels();
   tunnels(const tunnels&) = delete;
   tunnels& operator=(const tunnels&) = delete;
@@ -29,7 +32,7 @@ class tunnels {
   // Gives its place back when it goes.
   class connection {
    public:
-    connection(tunnels& home, std::unique_ptr<net::stream> stream);
+    connection(tunnels& home, std::shared_ptr<endpoint_pool> to, std::unique_ptr<net::stream> stream);
     ~connection();
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
@@ -38,6 +41,7 @@ class tunnels {
 
    private:
     tunnels& home_;
+    const std::shared_ptr<endpoint_pool> to_;
     const std::unique_ptr<net::stream> stream_;
     std::uint64_t to_backend_ = 0, to_client_ = 0;  // counted already
   };
@@ -46,21 +50,21 @@ class tunnels {
     std::unique_ptr<connection> made;    // nullptr: `why` says why
     failure why = failure::unreachable;  // or no_slot
   };
-  // named: the endpoint that is wanted, else each in turn until one accepts, and the next tunnel begins with the next.
+  // named: the endpoint that is wanted, else one after the other until one accepts.
   core::task<opened> open(auth::permit passed, std::optional<endpoint> named);
 
   const settings& about() const { return settings_; }
 
  private:
   void count(failure why);
-  core::task<core::result<std::unique_ptr<net::stream>>> dial_one(endpoint to, dial_failure& failure);
+  core::task<core::result<std::unique_ptr<net::stream>>> dial(std::shared_ptr<endpoint_pool> to);
+  core::task<core::result<std::unique_ptr<net::stream>>> dial_addresses(const endpoint_pool& to, dial_failure& failure);
 
   surroundings around_;
   resolver& names_;
   settings settings_;
   telemetry::backend_counts& counted_;
-  std::unique_ptr<reconnect_pause> pause_;
-  std::size_t next_ = 0;    // of the endpoints
+  balancer& where_;
   std::uint32_t open_ = 0;  // and those that are being made
 };
 
