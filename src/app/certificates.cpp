@@ -1,5 +1,7 @@
 #include "certificates.hpp"
 
+#include <algorithm>
+
 #include <boost/json/array.hpp>
 
 #include <sys/stat.h>
@@ -140,9 +142,10 @@ certificates::result certificates::load_backend_again(std::size_t backend, std::
   auto& to = backends_[backend];
   auto& road = roads_[backend];
   auto state = state_of(road.files);
-  if (state == road.loaded) return result::unchanged;
+  if (state == road.loaded && !road.failed) return result::unchanged;
   road.loaded = std::move(state);
   auto loaded = tls::client_trust::load(to.tls->files);
+  road.failed = !loaded;  // whoever asks again hears it again
   if (!loaded) return not_loaded("backend", to.name, loaded.error(), {}, faults);
   warn("backend", to.name, (*loaded)->warnings());
   to.trust->replace(std::move(*loaded));
@@ -174,6 +177,9 @@ void certificates::tell() {
     for (const auto& one : doors_[i].live->now()->dates())
       all.push_back({settings_.listeners[i].address.name, std::string(kind_of(one)), one.path, one.subject, one.sha256, one.until});
   }
+  // Policies of a listener may share a file, and a series has one sample.
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
   status_.certificates(std::move(all), std::move(generations));
 }
 

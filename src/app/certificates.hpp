@@ -49,6 +49,7 @@ class certificates {
     std::vector<std::string> files;
     std::string loaded, seen;  // states of the files: when they were loaded, and at the last look
     bool has_settled();        // on something that was not loaded
+    bool failed = false;       // the last load
   };
   struct door : watched {
     live_context live;

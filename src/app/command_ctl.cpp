@@ -79,8 +79,10 @@ void show(const json::object& status, std::ostream& out) {
       << "users:       " << text_of(status, "users") << "\n";
   for_each(status, "listeners", [&out](const json::object& l) {
     out << "listener " << text_of(l, "name") << ": " << text_of(l, "address") << (yes(l, "tls") ? ", TLS" : ", plaintext")
-        << (yes(l, "tokens") ? ", tokens required" : ", no tokens") << ", to " << text_of(l, "backend")
-        << "; connections: " << text_of(l, "connections") << "\n";
+        << (yes(l, "certificate_user") ? ", users by certificate"
+            : yes(l, "tokens")         ? ", tokens required"
+                                       : ", no tokens")
+        << ", to " << text_of(l, "backend") << "; connections: " << text_of(l, "connections") << "\n";
     for_each(l, "certificates", [&out](const json::object& c) {
       out << "  " << text_of(c, "kind") << " " << text_of(c, "file") << ": " << text_of(c, "subject") << ", until "
           << date_text(c, "expires") << "\n";

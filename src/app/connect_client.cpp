@@ -49,12 +49,22 @@ std::string base64(std::string_view bytes) {
 struct collector final : net::receiver {
   std::string all;
   void received(core::bytes in) override { all.append(reinterpret_cast<const char*>(in.data()), in.size()); }
+  // Answers before the answer are passed over (RFC 9110 15.2); 101 would be the last one.
+  bool has_head() {
+    for (;;) {
+      const auto end = all.find("\r\n\r\n");
+      if (end == std::string::npos) return false;
+      const std::string_view line(all.data(), end);
+      if (!line.starts_with("HTTP/1.") || line.size() < 12 || line[9] != '1' || line.substr(9, 3) == "101") return true;
+      all.erase(0, end + 4);
+    }
+  }
 };
 
 core::task<core::result<core::progress>> receive_head(net::stream& from, collector& into) {
   while (into.all.size() <= head_max_bytes) {
     const auto got = co_await from.receive(into);
-    if (into.all.find("\r\n\r\n") != std::string::npos) co_return core::progress::done;  // its end, or what follows, may have come along
+    if (into.has_head()) co_return core::progress::done;  // its end, or what follows, may have come along
     if (!got) co_return got;
     if (*got == core::progress::ended) co_return core::error_code(asio::error::eof);
   }
@@ -205,10 +215,14 @@ core::task<void> client::serve_stdio() {
   }
   stdio_stream near(io_.get_executor(), STDIN_FILENO, STDOUT_FILENO);
   net::relay bytes(near, *far);
-  co_await bytes.run(std::as_bytes(std::span(settings_.first)), std::as_bytes(std::span(first)));
+  bytes.begin(std::as_bytes(std::span(settings_.first)), std::as_bytes(std::span(first)));
+  co_await bytes.run();
   if (bytes.cause() == "backend_broken") {
     const auto said = broken(far->reason().empty() ? "the tunnel broke" : std::string(far->reason()));
     complain_(said.what, said.hint);
+    code_ = refused;
+  } else if (bytes.cause() != "ended" && code_ == ended_well) {
+    complain_(near.reason().empty() ? "the tunnel broke here" : "standard output: " + std::string(near.reason()), "");
     code_ = refused;
   }
   end();
@@ -227,7 +241,8 @@ core::task<void> client::serve_one(core::tcp_socket from) {
   }
   last_reason_.clear();
   net::relay bytes(near, *far);
-  co_await bytes.run({}, std::as_bytes(std::span(first)));
+  bytes.begin({}, std::as_bytes(std::span(first)));
+  co_await bytes.run();
 }
 
 core::task<void> client::serve_port(core::tcp_acceptor acceptor) {

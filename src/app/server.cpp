@@ -302,6 +302,7 @@ running_server::~running_server() {
 
 int serve(const config::settings& s, telemetry::logger& log) {
   set_process_limits();
+  std::signal(SIGPIPE, SIG_IGN);  // a reader of the log that goes away is no reason to end
   running_server server(s, log);
   if (const int code = server.start(); code != ok) return code;
   return server.run();

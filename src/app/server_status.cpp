@@ -84,7 +84,8 @@ json::object server_status::as_json() {
                                      {"tls", doors_[i].tls},
                                      {"certificates_generation", doors_[i].generation},
                                      {"certificates", certificates_of(certificates_, l.address.name)},
-                                     {"tokens", l.tokens == auth::tokens::required},
+                                     {"tokens", l.tokens == auth::tokens::required && !l.certificate_user},
+                                     {"certificate_user", l.certificate_user},
                                      {"backend", l.backend},
                                      {"connections", sums.listeners[i].open},
                                      {"accepted", sums.listeners[i].accepted}});

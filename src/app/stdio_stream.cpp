@@ -57,8 +57,11 @@ result<progress> stdio_stream::send() {
       sent += static_cast<std::size_t>(n);
     else if (is_for_later(errno))
       break;
-    else if (errno != EINTR)
-      return last_error();
+    else if (errno != EINTR) {
+      // Nobody gets what is said any more: for a relay that is a reset, for whoever is left has no reason to say anything either.
+      why_ = last_error().message();
+      return error_code(asio::error::connection_reset);
+    }
   }
   kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(sent));
   return kept_.empty() ? progress::done : progress::blocked;

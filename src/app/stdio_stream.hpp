@@ -7,6 +7,8 @@
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 
 #include <array>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace sallyport::app {
@@ -24,6 +26,7 @@ class stdio_stream final : public net::stream {
   void abort() noexcept override;
   void reset() noexcept override { abort(); }
   std::size_t unsent() const override { return kept_.size(); }
+  std::string_view reason() const override { return why_; }  // standard output takes no more
   bool is_gone() override { return false; }
 
  private:
@@ -36,6 +39,7 @@ class stdio_stream final : public net::stream {
   std::vector<std::byte> kept_;
   std::array<std::byte, 64 * 1024> room_;
   core::error_code dead_;
+  std::string why_;
 };
 
 }  // namespace sallyport::app

@@ -12,7 +12,7 @@ void output_pump::flush() {
     if (!wrote) return fail(wrote.error());
     if (*wrote == core::progress::done) continue;
     blocked_ = true;
-    unsent_ = stream_.unsent();
+    undelivered_ = stream_.undelivered();
     progress_ = core::clock::now();
     group_.spawn(wait(keep.lock()));
     return;
@@ -37,10 +37,11 @@ void output_pump::fail(core::error_code why) {
 }
 
 core::clock::time_point output_pump::last_progress(core::clock::time_point now) {
-  // More than before is nothing that was taken: TLS answers a peer's KeyUpdate, and that waits like all else.
-  const auto left = stream_.unsent();
-  if (left < unsent_) progress_ = now;
-  unsent_ = left;
+  // What the peer's system has confirmed, not what our socket takes: that takes nothing until a third of its buffer, of megabytes, is
+  // free. More than before is nothing that was taken: TLS answers a peer's KeyUpdate, and that waits like all else.
+  const auto left = stream_.undelivered();
+  if (left < undelivered_) progress_ = now;
+  undelivered_ = left;
   return progress_;
 }
 

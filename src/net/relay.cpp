@@ -24,10 +24,13 @@ core::task<core::result<core::progress>> receive_to_the_end(stream& from) {
 
 }  // namespace
 
-core::task<void> relay::run(core::bytes from_client, core::bytes from_backend) {
-  using namespace core::asio::experimental::awaitable_operators;
+void relay::begin(core::bytes from_client, core::bytes from_backend) {
   if (!from_client.empty()) up_.received(from_client);
   if (!from_backend.empty()) down_.received(from_backend);
+}
+
+core::task<void> relay::run() {
+  using namespace core::asio::experimental::awaitable_operators;
   auto up = carry(up_), down = carry(down_);
   co_await (std::move(up) && std::move(down));
   if (!cause_.empty() && !cut_) {
@@ -86,11 +89,13 @@ void relay::end(std::string_view cause) noexcept {
   up_.to.reset();
 }
 
-bool relay::stalled(way& w, core::clock::time_point now, core::clock::duration limit) const {
+bool relay::stalled(way& w, core::clock::time_point now, core::clock::duration limit) {
   // More than before without a byte of the other side's is what TLS had to say, and nothing that was taken.
-  const auto unsent = w.to.unsent(), before = std::exchange(w.seen_unsent, unsent);
+  // (What the peer's system has confirmed counts: as for output_pump.)
+  const auto left = w.to.unsent() == 0 ? 0 : w.to.undelivered(), before = std::exchange(w.seen_undelivered, left);
   const bool moved = w.bytes != std::exchange(w.seen_bytes, w.bytes);
-  if (unsent == 0 || before == 0 || unsent < before || moved) {
+  if (left < before) moved_at_ = now;
+  if (left == 0 || before == 0 || left < before || moved) {
     w.taken_at = now;
     return false;
   }
@@ -101,7 +106,7 @@ void relay::sweep(core::clock::time_point now, core::clock::duration write_stall
   if (cut_) return;
   const bool up_stalls = stalled(up_, now, write_stall), down_stalls = stalled(down_, now, write_stall);
   if (up_stalls || down_stalls) return end("write_stalled");
-  if (const auto moved = up_.bytes + down_.bytes; moved != moved_bytes_ || moved_at_ == core::clock::time_point{}) {
+  if (const auto moved = up_.bytes + down_.bytes; moved != moved_bytes_) {
     moved_bytes_ = moved;
     moved_at_ = now;
   }

@@ -1,5 +1,7 @@
 #include "buffer_budget.hpp"
 
+#include "connect_request.hpp"
+
 #include "connection.hpp"
 #include "exchange.hpp"
 

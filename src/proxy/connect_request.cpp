@@ -6,6 +6,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
+
 namespace sallyport::proxy {
 
 connect_request* connect_request::make(connection& on) {
@@ -123,8 +125,8 @@ void connect_request::refuse(const refusal& why) {
 void connect_request::request_data(core::bytes payload, bool end) {
   request_ended_ = request_ended_ || end;
   moved_at_ = core::clock::now();
-  to_backend_ += payload.size();
   uncredited_ += payload.size();
+  if (!backend_deaf_) to_backend_ += payload.size();
   if (backend_deaf_) {
     to_->credit(down_, std::exchange(uncredited_, 0));
     if (end) backend_closed_ = true;
@@ -163,6 +165,7 @@ void connect_request::output_failed(core::error_code) {
   if (over_) return;
   backend_deaf_ = true;
   out_.clear();
+  if (response_ended_ && !request_ended_) return cut("backend_broken", http2::code::connect_error);  // nobody is left to hear the rest
   if (request_ended_) backend_closed_ = true;
   if (to_ && !request_ended_) {
     to_->credit(down_, uncredited_);
@@ -232,11 +235,14 @@ void connect_request::detach() {
 }
 
 // The client has had its answer and said its last word; nobody sweeps this any more, and a backend that does not take what is left has this
-// long. (Nothing is read from it now, so the timer is free.)
+// long for each byte. (Nothing is read from it now, so the timer is free.)
 core::task<void> connect_request::watch(std::shared_ptr<connect_request> self) {
-  room_.expires_after(around_.within.write_stall);
-  co_await room_.async_wait(core::await);
-  if (!over_) cut("write_stalled", http2::code::connect_error);
+  const auto left = [this] { return out_.size() + backend_->stream().undelivered(); };
+  for (auto before = left(); !over_; before = left()) {
+    room_.expires_after(around_.within.write_stall);
+    co_await room_.async_wait(core::await);
+    if (!over_ && left() >= before) cut("write_stalled", http2::code::connect_error);
+  }
   self.reset();
 }
 
@@ -280,13 +286,17 @@ void connect_request::end_with(const refusal& why) {
 
 std::size_t connect_request::held_bytes() const { return (to_ ? to_->held_bytes(down_) : 0) + out_.capacity() + outside_bytes(); }
 
+void connect_request::abandon() { cut("aborted", http2::code::cancel); }
+
 void connect_request::shed() { end_with(refusal_of(broken_off::buffers_short)); }
 
 void connect_request::sweep(core::clock::time_point now) {
   if (!pump_) return;
   record_.moved(to_backend_, to_client_);
   const auto& within = around_.within;
-  if (pump_->blocked() && now - pump_->last_progress(now) >= within.write_stall)
+  const auto taken_at = pump_->blocked() ? pump_->last_progress(now) : now;
+  if (pump_->blocked()) moved_at_ = std::max(moved_at_, taken_at);
+  if (now - taken_at >= within.write_stall)
     cut("write_stalled", http2::code::connect_error);
   else if (within.tunnel_idle.count() > 0 && now - moved_at_ >= within.tunnel_idle)
     cut("idle", http2::code::cancel);
@@ -303,6 +313,7 @@ void connect_request::finish(std::string_view cause) {
     record_.closed(cause);
   }
   room_.cancel();
+  out_.clear();  // at once: the budget for buffers counts again before this is gone
   to_ = nullptr;
   on_ = nullptr;
   if (self_) core::asio::post(around_.executor, [last = std::move(self_)] {});

@@ -48,9 +48,10 @@ class connect_request final : public request,
   connection* on() const override { return on_; }
   std::string_view holder() const override { return permit_ && !permit_->user_name().empty() ? permit_->user_name() : source_; }
   std::size_t held_bytes() const override;
-  std::size_t outside_bytes() const override { return backend_ ? backend_->stream().unsent() : 0; }
+  std::size_t outside_bytes() const override { return backend_ ? backend_->stream().held_bytes() : 0; }
   core::clock::time_point moved() const override { return moved_at_; }
   void shed() override;
+  void abandon();  // nobody waits for it any longer
 
  private:
   void admitted(auth::permit passed) override;

@@ -31,7 +31,7 @@ core::task<void> connection::open_tunnel() {
   std::optional<upstream::endpoint> any;
   auto attempt = door_.tunnels.open(passed, any);
   auto opened = co_await std::move(attempt);
-  if (aborted_) co_return;
+  if (aborted_) co_return record.gone();
   if (!opened.made) co_return refuse_tunnel(record, refusal_of(opened.why), passed.user_name());
   // Nobody ends a tunnel that is not there yet: what has changed while it was made is asked here.
   if (!still_trusted()) co_return refuse_tunnel(record, refusal_of(broken_off::certificate_untrusted), passed.user_name());
@@ -51,7 +51,9 @@ void connection::refuse_tunnel(tunnel_record& record, const refusal& why, std::s
 core::task<void> connection::carry() {
   cause_ = "tunnel_ended";
   talk_.reset();
-  co_await tunnel_->bytes.run(tunnel_->first);
+  tunnel_->bytes.begin(tunnel_->first, {});
+  std::vector<std::byte>().swap(tunnel_->first);  // a relay at rest owns no buffer
+  co_await tunnel_->bytes.run();
   tunnel_->record.moved(tunnel_->bytes.to_backend(), tunnel_->bytes.to_client());
   tunnel_->record.closed(tunnel_->bytes.cause());
 }

@@ -19,7 +19,7 @@
 namespace sallyport::proxy {
 
 class exchange;
-class keeper;
+class connect_request;
 class health_call;
 class buffer_budget;
 
@@ -39,7 +39,7 @@ struct context {
   std::vector<http2::field> fields{};                  // of the head that is being written
   std::vector<std::unique_ptr<exchange>> exchanges{};  // owns all, in use or spare
   std::vector<exchange*> spare{};
-  std::unordered_set<keeper*> tunnels{};  // of HTTP/2: those that are under way
+  std::unordered_set<connect_request*> tunnels{};  // of HTTP/2: those that are under way
   buffer_budget* budget = nullptr;
   bool short_of_buffers = false;         // windows stop growing (docs/passage.md 23)
   bool serving = true;                   // false: draining

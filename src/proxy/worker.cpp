@@ -1,6 +1,7 @@
 #include <sallyport/proxy/worker.hpp>
 
 #include "buffer_budget.hpp"
+#include "connect_request.hpp"
 #include "connection.hpp"
 #include "exchange.hpp"
 #include "health_call.hpp"
@@ -126,7 +127,7 @@ void worker::impl::sweep_once(core::clock::time_point now) {
   for (const auto& p : rest_pools)
     if (p) p->sweep(now);
   if (!draining) return;
-  if (connections.empty()) finished = true;
+  if (connections.empty() && around.tunnels.empty()) finished = true;  // a tunnel may outlive its connection
   if (now < drain_until || !core::defended("O12b")) return;
   if (!std::exchange(refused, true)) {
     for (auto* c : connections) c->end_drain();
@@ -148,6 +149,8 @@ void worker::impl::begin_drain() {
 
 void worker::impl::end_connections() {
   for (auto* c : connections) c->abandon();
+  const auto left = around.tunnels;  // each leaves the list
+  for (auto* t : left) t->abandon();
   finished = true;
 }
 

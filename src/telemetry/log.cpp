@@ -6,12 +6,15 @@
 #include <sallyport/core/defence.hpp>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <mutex>
 #include <system_error>
 #include <vector>
@@ -36,8 +39,12 @@ class descriptor_sink final : public spdlog::sinks::base_sink<std::mutex> {
     if (torn_) line_.push_back('\n');  // or this line would begin in the middle of the last one
     formatter_->format(message, line_);
     for (std::size_t done = 0; done < line_.size();) {
-      const ssize_t wrote = ::write(descriptor_, line_.data() + done, line_.size() - done);
-      if (wrote < 0 && errno == EINTR) continue;
+      // Standard error is shared with others, so that it is not ours to make non-blocking.
+      pollfd at{descriptor_, POLLOUT, 0};
+      const bool takes = owned_ || (::poll(&at, 1, 0) > 0 && (at.revents & POLLOUT) != 0);
+      const ssize_t wrote =
+          takes ? ::write(descriptor_, line_.data() + done, owned_ ? line_.size() - done : std::min(line_.size() - done, pipe_takes)) : -1;
+      if (takes && wrote < 0 && errno == EINTR) continue;
       if (wrote <= 0) {
         torn_ = torn_ || done > 0;
         return;
@@ -48,6 +55,7 @@ class descriptor_sink final : public spdlog::sinks::base_sink<std::mutex> {
   }
   void flush_() override {}
 
+  static constexpr std::size_t pipe_takes = PIPE_BUF;  // without waiting, when it is ready for writing at all (pipe(7))
   int descriptor_;
   bool owned_;
   bool torn_ = false;

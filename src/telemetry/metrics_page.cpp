@@ -105,7 +105,8 @@ void page_maker::add_requests(families& to) const {
   to.histogram("sallyport_request_seconds", "Time from a request's head to the end of its answer, by who answers it.");
   for (std::size_t kind = 0; kind < kinds.size(); ++kind)
     times({{"kind", kinds[kind]}}, [kind](const shard& s) -> auto& { return s.request_times_[kind]; });
-  to.histogram("sallyport_hashing_seconds", "Time that the hash of one password took, without the wait for it.");
+  to.histogram("sallyport_hashing_seconds",
+               "Time that the check of one password that was not in the cache took, with the wait for its turn.");
   times({}, [](const shard& s) -> auto& { return s.histograms_[static_cast<std::size_t>(histogram::hashing)]; });
 }
 
@@ -189,7 +190,7 @@ void page_maker::add_whole(families& to) const {
   const auto gauge_of = [&](gauge which) {
     to.value({}, sum<std::int64_t>([which](const shard& s) { return s.gauges_[static_cast<std::size_t>(which)].value(); }));
   };
-  to.gauge("sallyport_hashing_queue", "Passwords that wait to be hashed.");
+  to.gauge("sallyport_hashing_queue", "Passwords that are being hashed, or wait for that.");
   gauge_of(gauge::hashing_queue);
   to.gauge("sallyport_buffers_bytes", "Memory that is held for bytes on their way through.");
   gauge_of(gauge::buffers_bytes);

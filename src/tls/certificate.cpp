@@ -1,4 +1,6 @@
 #include "certificate.hpp"
+
+#include <sallyport/core/expect.hpp>
 #include "openssl.hpp"
 
 #include <openssl/asn1.h>
@@ -58,6 +60,28 @@ std::string key_pin_of(const X509* certificate) {
 }  // namespace
 
 std::string subject_of(const X509* certificate) { return name_text(X509_get_subject_name(certificate)); }
+
+std::string hex_of(std::span<const unsigned char> octets) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char c : octets) {
+    text += digits[c >> 4];
+    text += digits[c & 15];
+  }
+  return text;
+}
+
+std::string sha256_of(const X509* certificate) {
+  std::array<unsigned char, 32> made{};
+  SALLYPORT_EXPECT(X509_digest(certificate, EVP_sha256(), made.data(), nullptr) == 1);
+  return hex_of(made);
+}
+
+std::string sha256_of(const X509_CRL* crl) {
+  std::array<unsigned char, 32> made{};
+  SALLYPORT_EXPECT(X509_CRL_digest(crl, EVP_sha256(), made.data(), nullptr) == 1);
+  return hex_of(made);
+}
 
 std::string name_text(const X509_NAME* name) {
   const bio_ptr out(BIO_new(BIO_s_mem()));

@@ -15,22 +15,6 @@ using core::fault;
 
 namespace {
 
-std::string hex_of(const digest& octets) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char c : octets) {
-    text += digits[c >> 4];
-    text += digits[c & 15];
-  }
-  return text;
-}
-
-std::string sha256_of(const X509* certificate) {
-  digest made{};
-  SALLYPORT_EXPECT(X509_digest(certificate, EVP_sha256(), made.data(), nullptr) == 1);
-  return hex_of(made);
-}
-
 void add_dates(const policy& of, std::vector<context::dated>& to) {
   using kind = context::dated::kind;
   for (std::size_t i = 0; i < of.pairs.size(); ++i) {
@@ -40,7 +24,8 @@ void add_dates(const policy& of, std::vector<context::dated>& to) {
     to.push_back({kind::server, of.settings.certificates[i].cert, subject_of(leaf), sha256_of(leaf), until});
   }
   if (!of.trust) return;
-  for (const auto& one : of.trust->dates()) to.push_back({one.is_crl ? kind::crl : kind::client_ca, one.path, one.subject, {}, one.until});
+  for (const auto& one : of.trust->dates())
+    to.push_back({one.is_crl ? kind::crl : kind::client_ca, one.path, one.subject, one.sha256, one.until});
 }
 
 // Of all that was read, so that an equal fingerprint means that nothing has changed.

@@ -162,7 +162,7 @@ void trust::add_authorities(const std::string& path, std::vector<core::fault>& f
     if (auto words = validity_warning(one.get(), path); !words.empty()) warnings.push_back(std::move(words));
     ERR_clear_error();
     if (X509_STORE_add_cert(store_.get(), one.get()) != 1) faults.push_back(wrong(path, "OpenSSL refuses a certificate: " + take_words()));
-    dates_.push_back({path, subject_of(one.get()), seconds_of(X509_get0_notAfter(one.get())), false});
+    dates_.push_back({path, subject_of(one.get()), seconds_of(X509_get0_notAfter(one.get())), false, sha256_of(one.get())});
     authorities_.push_back(std::move(one));
   }
 }
@@ -183,7 +183,7 @@ void trust::add_crls(const std::string& path, std::vector<core::fault>& faults, 
     if (until - std::time(nullptr) < crl_warning_seconds)
       warnings.push_back(path + ": the CRL of " + issuer + (until < std::time(nullptr) ? " is stale since " : " will be stale on ") +
                          date_of(next) + "; its CA's next one has to be fetched before");
-    dates_.push_back({path, issuer, until, true});
+    dates_.push_back({path, issuer, until, true, sha256_of(one.get())});
     crls_.push_back({std::move(one), until});
   }
 }

@@ -30,6 +30,7 @@ struct dated_file {
   std::string path, subject;
   std::int64_t until;  // seconds since 1970
   bool is_crl;
+  std::string sha256;  // hex
 };
 
 // The word of the metrics for an X509_V_ERR_….

@@ -34,7 +34,10 @@ std::vector<std::shared_ptr<endpoint_pool>> balancer::tunnel_order(const std::op
 // A connection is all that it takes to be up, as for a probe.
 void balancer::tunnel_made(endpoint_pool& to) {
   if (stopped_ || to.retired()) return;
-  if (to.where().addresses.empty()) resolve_soon();  // whoever made it knows them
+  if (to.where().addresses.empty()) {  // whoever made it knows them, and requests must not be sent there before we do
+    to.health.tried = false;
+    return resolve_soon();
+  }
   connected(to);
   if (to.health.up) to.pause.succeeded();
 }

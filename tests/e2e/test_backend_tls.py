@@ -21,6 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from support import certificates
 from support.page import until
 from support.paths import python_of
+from support.program import command
 
 TOKEN = base64.b64encode(b"root:Milvus").decode()
 SCRIPT = """
@@ -189,4 +190,9 @@ def test_what_the_backend_is_judged_by_and_what_it_is_shown_change_without_a_res
     until(lambda: ask(program, certs) == grpc.StatusCode.OK and guarded.seen[-1] == "second", timeout=2)
     changed(ca=stranger[0])
     until(lambda: ask(program, certs) == grpc.StatusCode.UNAVAILABLE, timeout=2)
+    files["ca"].write_text("no certificate")
+    program.wait_event("certificates_not_reloaded", backend="milvus")
+    for _ in range(2):  # whoever asks again hears it again
+        code, out, err = command("ctl", "reload", "-c", program.file)
+        assert code != 0 and "live-ca.pem" in out + err, out + err
     guarded.server.stop(None)

@@ -18,7 +18,8 @@ import yaml
 from support import certificates
 from support.backends import free_port
 from support.h2raw import Connection, tls_context, token
-from support.program import Sallyport, command, configuration
+from support.paths import PROGRAM
+from support.program import Sallyport, command, configuration, event_of, surroundings
 from support.protobuf import SERVICE, select_user, user_results
 
 ROOT = token("root:Milvus")
@@ -242,6 +243,35 @@ def test_signals_end_it_with_0(sallyport, number, after):
     program.wait_event(after, timeout=15)
     program.send_signal(number)
     assert program.wait(10) == 0
+
+
+@pytest.mark.parametrize("reader", ["gone", "asleep"])
+def test_a_log_that_nobody_reads_any_more_holds_up_nothing(folder, certs, reader):
+    """Standard error is a pipe to whatever keeps the log, and that may end or hang."""
+    settings = configuration(folder, free_port(), certs=certs, mode=1)
+    child = subprocess.Popen([PROGRAM, "run", "-c", write(folder, settings)], stderr=subprocess.PIPE, pipesize=4096, cwd=folder, env=surroundings(HOME=folder))
+    try:
+        for line in child.stderr:
+            if event := event_of(line.decode()):
+                if event["event"] == "listening":
+                    port = int(event["address"].rpartition(":")[2])
+                if event["event"] == "ready":
+                    break
+        if reader == "gone":
+            child.stderr.close()
+        for _ in range(200):  # a line each, far more than that pipe takes
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as stranger:
+                stranger.sendall(b"no TLS")
+                stranger.shutdown(socket.SHUT_WR)
+                while stranger.recv(100):
+                    pass
+        with Connection(("127.0.0.1", port), tls_context(certs / "ca.pem")) as client:
+            assert client.call(SERVICE + "ListCredUsers", authorization=ROOT).grpc[0] == 0
+        child.terminate()
+        assert child.wait(10) == 0
+    finally:
+        child.kill()
+        child.wait()
 
 
 def test_it_starts_again_after_kill_9(folder):

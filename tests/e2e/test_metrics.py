@@ -267,7 +267,7 @@ def test_status_without_the_page(sallyport):
     assert got["ready"] is True and got["why_not_ready"] == "" and got["users"] == 1 and got["workers"] >= 1
     assert 0 <= got["uptime_seconds"] < 60
     [listener] = got["listeners"]
-    assert listener == {"name": "milvus", "address": f"127.0.0.1:{program.port}", "tls": False, "tokens": True, "backend": "milvus",
+    assert listener == {"name": "milvus", "address": f"127.0.0.1:{program.port}", "tls": False, "tokens": True, "certificate_user": False, "backend": "milvus",
                         "connections": 3, "accepted": 3, "certificates": [], "certificates_generation": 0}
     [backend] = got["backends"]
     assert backend["name"] == "milvus" and backend["connections"] == 0 and backend["waiting"] == 0

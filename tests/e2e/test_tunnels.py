@@ -20,7 +20,7 @@ import pytest
 from support import certificates
 from support.http1_backend import RestBackend
 from support.paths import PROGRAM
-from support.program import command
+from support.program import command, surroundings
 from support.tunnels import Connect, Echo, Gate, Postgres, Redis, connect, psql, psql_command, redis_cli
 
 
@@ -266,6 +266,43 @@ def test_a_certificate_that_runs_out_while_the_backend_is_dialled_opens_no_tunne
     for sockets in kept:
         for each in sockets:
             each.close()
+
+
+def test_connect_ends_when_nobody_reads_its_output_any_more(sallyport, certs):
+    """As in `producer | sallyport connect … | head`."""
+    backend = socket.create_server(("127.0.0.1", 0))
+    program = sallyport(backend.getsockname()[1], certs=certs, mode=1, listener={"protocol": "connect"})
+    password = certs / "password"
+    password.write_text("Milvus\n")
+    client = subprocess.Popen([str(PROGRAM), "connect", f"localhost:{program.port}", "--ca", certs / "ca.pem", "--user", "root", "--password-file", password],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings())
+    try:
+        backend.settimeout(10)
+        far, _ = backend.accept()
+        far.sendall(b"one\n")
+        assert client.stdout.readline() == b"one\n"
+        client.stdout.close()
+        far.sendall(b"two\n")
+        assert client.wait(10) == 1  # though standard input is open
+        assert client.stderr.read() == b"sallyport: standard output: Broken pipe\n"
+        program.wait_event("tunnel_closed", cause="client_broken")
+    finally:
+        client.kill()
+        client.wait()
+    backend.close()
+
+
+def test_connect_passes_over_what_comes_before_the_answer():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = subprocess.Popen([str(PROGRAM), "connect", f"127.0.0.1:{listener.getsockname()[1]}", "--plaintext"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings())
+        with listener.accept()[0] as far:
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += far.recv(4096)
+            far.sendall(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\nhello")
+            far.shutdown(socket.SHUT_WR)
+            assert client.communicate(timeout=10) == (b"hello", b"") and client.returncode == 0
 
 
 def test_curl_goes_through_as_through_any_https_proxy(sallyport, certs):

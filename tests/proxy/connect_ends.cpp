@@ -149,6 +149,59 @@ BOOST_AUTO_TEST_CASE(tunnels_and_their_bytes_are_counted) {
   BOOST_TEST(page.find("sallyport_requests_total{kind=\"tunnel\",outcome=\"ok\"} 1\n") != std::string::npos);
 }
 
+// An end in good order was said to the client before: only a reset tells it that not all has arrived (RFC 9113 8.5).
+BOOST_AUTO_TEST_CASE(a_backend_that_is_gone_after_its_end_ends_an_upload_that_goes_on) {
+  connect_passage p;
+  auto two = p.on.client();
+  const auto id = two.open(p.head_of(p.target()), false);
+  auto far = p.bytes.accept();
+  BOOST_REQUIRE(far);
+  far.reset();
+  BOOST_REQUIRE(two.until([&] { return two.at(id).ended; }));
+  const auto until = steady::now() + 10s;
+  while (!two.at(id).reset && steady::now() < until) {
+    two.data(id, "more", false);
+    two.until([&] { return two.at(id).reset.has_value(); }, 10ms);
+  }
+  constexpr std::uint32_t connect_error = 10;  // RFC 9113 7
+  BOOST_TEST((two.at(id).reset == connect_error));
+  BOOST_TEST(p.on.log_has("tunnel_closed cause=backend_broken"));
+  BOOST_TEST(p.on.metrics().find("sallyport_tunnels_open{backend=\"milvus\"} 0\n") != std::string::npos);
+}
+
+// All is said on both sides, and only the backend has still to take it: the connection of the client is over, the tunnel is not.
+BOOST_AUTO_TEST_CASE(what_a_backend_takes_slowly_arrives_whole_though_the_client_has_gone_and_the_worker_drains) {
+  passage::options chosen;
+  chosen.write_stall = 1s;
+  support::byte_backend little(16 * 1024);
+  connect_passage p(chosen, &little);
+  auto two = p.on.client();
+  const auto id = two.open(p.head_of(p.target()), false);
+  auto far = little.accept();
+  BOOST_REQUIRE(far);
+  const auto sent = two.upload(id, std::string(64U * 1024 * 1024, 'y'), false, 500ms);  // until nobody takes any more
+  BOOST_TEST(sent > 64U * 1024);
+  two.data(id, "", true);
+  far->half_close();
+  BOOST_REQUIRE(two.until([&] { return two.at(id).ended; }));
+  two.close();
+  BOOST_REQUIRE(p.on.log_has("connection_closed"));
+  p.on.drain();
+  std::string got;
+  for (int i = 0; i < 25; ++i) {
+    std::this_thread::sleep_for(100ms);  // its pace: longer than write_stall in all
+    if (got.size() < sent) far->read(got, steady::now() + 5s);
+  }
+  BOOST_TEST(!p.on.ended());
+  while (got.size() < sent && far->read(got, steady::now() + 5s)) {
+  }
+  BOOST_TEST(got.size() == sent);
+  BOOST_TEST(far->read_all() == "");
+  BOOST_TEST(!far->was_reset());
+  p.on.join();
+  BOOST_TEST(p.on.log().find("tunnel_closed cause=ended") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace sallyport::proxy::testing

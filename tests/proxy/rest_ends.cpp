@@ -3,6 +3,18 @@
 
 namespace sallyport::proxy::testing {
 
+namespace {
+
+// One connection has ended for this cause, as the metrics have it.
+bool is_counted(const passage& on, const std::string& cause) {
+  const auto line = "sallyport_connection_ends_total{cause=\"" + cause + "\"} 1\n";
+  for (const auto until = steady::now() + 10s; steady::now() < until; std::this_thread::sleep_for(5ms))
+    if (on.metrics().find(line) != std::string::npos) return true;
+  return false;
+}
+
+}  // namespace
+
 BOOST_AUTO_TEST_SUITE(rest_ends)
 
 BOOST_AUTO_TEST_CASE(a_client_that_goes_ends_its_request_at_the_backend) {
@@ -204,6 +216,33 @@ BOOST_AUTO_TEST_CASE(a_head_that_never_ends_and_a_connection_that_asks_nothing_m
   BOOST_TEST(client.ended(5s));
   BOOST_TEST(p.on.log_has("cause=idle"));
   BOOST_TEST(!p.rest.requests()[0].gone);  // one that waits for its answer is not idle
+}
+
+BOOST_AUTO_TEST_CASE(every_connection_of_http1_is_counted_once_by_what_ended_it) {
+  passage::options chosen;
+  chosen.http1_head = 300ms;
+  chosen.drain = 300ms;
+  chosen.write_stall = 500ms;
+  rest_passage p(chosen);
+  auto refused = p.client(), forbidden = p.client(), broken_off = p.client(), head_timed_out = p.client(),
+       write_stalled = p.client(8 * 1024), closed = p.client();
+  refused.raw(on_the_wire(without_token(to("/v2/echo"))));
+  forbidden.raw("TRACE / HTTP/1.1\r\nhost: x\r\n\r\n");
+  broken_off.raw(on_the_wire(to("/v2/half", "GET")));
+  head_timed_out.raw("GET /v2/echo HTTP/1.1\r\nhost: x\r\nauth");
+  write_stalled.raw(on_the_wire(to("/v2/large", "GET")));
+  closed.raw(on_the_wire(to("/v2/echo")));
+  BOOST_TEST(closed.answer().status() == 200);
+  closed.socket().half_close();
+  for (const auto* cause : {"refused", "protocol_error", "broken_off", "head_timed_out", "write_stalled", "client_closed"})
+    BOOST_TEST(is_counted(p.on, cause), cause);
+  auto hanging = p.client();
+  hanging.raw(on_the_wire(to("/v2/hang")));
+  BOOST_REQUIRE(p.rest.until_count(4));
+  p.on.drain();
+  BOOST_TEST(is_counted(p.on, "drain_timed_out"));
+  p.on.join();
+  BOOST_TEST(p.on.metrics().find("cause=\"other\"} 0\n") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -26,6 +26,27 @@ BOOST_AUTO_TEST_CASE(a_client_that_reads_no_answers_is_not_read_from) {
   BOOST_TEST(on.backend.saw_nothing());
 }
 
+// A socket takes nothing more until a third of its buffer is free, and that may be megabytes: what counts is what the client takes.
+BOOST_AUTO_TEST_CASE(a_client_that_takes_a_little_all_the_time_gets_all) {
+  passage::options chosen;
+  chosen.write_stall = 1s;
+  rest_passage p(chosen);
+  auto client = p.client();
+  client.raw(on_the_wire(to("/v2/large", "GET")));
+  std::string got;
+  for (int i = 0; i < 60; ++i) {
+    std::this_thread::sleep_for(50ms);  // its pace
+    char some[8 * 1024];
+    const auto n = ::recv(client.socket().descriptor(), some, sizeof some, 0);
+    if (n > 0) got.append(some, static_cast<std::size_t>(n));
+  }
+  BOOST_TEST(got.size() > 100'000U);
+  const auto size = got.find("\r\n\r\n") + 4 + fake_http1::large_bytes;
+  while (got.size() < size && client.socket().read(got, steady::now() + 5s)) {
+  }
+  BOOST_TEST((got.size() == size));
+}
+
 // The two clocks that have no setting, side by side.
 BOOST_AUTO_TEST_CASE(unacknowledged_settings_and_a_body_that_does_not_come_have_ten_seconds) {
   rest_passage p;

@@ -33,7 +33,7 @@ class output_pump final : public flushable {
   }
   void flush() override;
   bool blocked() const { return blocked_; }
-  // docs/passage.md 24: when the socket last took a byte while output waited. The caller's sweep compares it; blocked() must be true.
+  // docs/passage.md 24: when the peer last took a byte while output waited. The caller's sweep compares it; blocked() must be true.
   core::clock::time_point last_progress(core::clock::time_point now);
 
   std::weak_ptr<void> keep;  // the owner, set when it starts: held while the pump waits
@@ -46,7 +46,7 @@ class output_pump final : public flushable {
   stream& stream_;
   output_source& source_;
   bool blocked_ = false, failed_ = false;
-  std::size_t unsent_ = 0;
+  std::size_t undelivered_ = 0;
   core::clock::time_point progress_{};
 };
 

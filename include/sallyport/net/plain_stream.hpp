@@ -18,6 +18,7 @@ class plain_stream final : public stream {
   void abort() noexcept override;
   void reset() noexcept override;
   std::size_t unsent() const override { return outbox_.size(); }
+  std::size_t held_bytes() const override { return outbox_.memory(); }
   std::size_t undelivered() override { return outbox_.size() + net::unacknowledged(socket_); }
   bool is_gone() override { return net::is_gone(socket_); }
   bool has_input() override { return net::has_input(socket_); }

@@ -18,16 +18,17 @@ class relay {
   relay(const relay&) = delete;
   relay& operator=(const relay&) = delete;
 
-  // Once. What has come from either side already goes first, and is copied before this waits. When a side breaks, both streams are reset,
-  // so that half of what was sent does not look whole (RFC 9110 9.3.6, RFC 9113 8.5).
-  core::task<void> run(core::bytes from_client = {}, core::bytes from_backend = {});
+  // Before `run`: what has come from either side already, which goes first. It is copied.
+  void begin(core::bytes from_client, core::bytes from_backend);
+  // Once. When a side breaks, both streams are reset, so that half of what was sent does not look whole (RFC 9110 9.3.6, RFC 9113 8.5).
+  core::task<void> run();
   void end(std::string_view cause) noexcept;  // both are reset, and run returns soon
 
   // A few times a second: ends it when a side takes no byte for `write_stall` although some wait, when nothing has moved for `idle` (0:
   // that is legal for ever), and when one direction has ended and the peer at its beginning has gone.
   void sweep(core::clock::time_point now, core::clock::duration write_stall, core::clock::duration idle);
 
-  std::size_t held_bytes() const { return up_.to.unsent() + down_.to.unsent(); }
+  std::size_t held_bytes() const { return up_.to.held_bytes() + down_.to.held_bytes(); }
   core::clock::time_point moved() const { return moved_at_; }  // some byte, as the last sweeps saw it
   bool cut() const { return cut_; }
   std::uint64_t to_backend() const { return up_.bytes; }
@@ -49,19 +50,19 @@ class relay {
     bool input_ended = false;
     // For the sweep: what was there at the last one that saw a change.
     std::uint64_t seen_bytes = 0;
-    std::size_t seen_unsent = 0;
+    std::size_t seen_undelivered = 0;
     core::clock::time_point taken_at{};
   };
   core::task<void> carry(way& w);
   core::task<void> discard(stream& from);
   core::task<void> settle(stream& to);
-  bool stalled(way& w, core::clock::time_point now, core::clock::duration limit) const;
+  bool stalled(way& w, core::clock::time_point now, core::clock::duration limit);
   std::string_view broken(const stream& side) const { return &side == &up_.from ? "client_broken" : "backend_broken"; }
 
   way up_, down_;
   std::string_view cause_;
   std::uint64_t moved_bytes_ = 0;
-  core::clock::time_point moved_at_{};
+  core::clock::time_point moved_at_ = core::clock::now();
   bool cut_ = false;
 };
 

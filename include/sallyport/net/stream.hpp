@@ -52,6 +52,8 @@ class stream {
 
   // Bytes that the socket has not taken yet.
   virtual std::size_t unsent() const = 0;
+  // The memory that they take: more than they are, when most have gone.
+  virtual std::size_t held_bytes() const { return unsent(); }
   // Those, and what the socket has taken and the peer's system has not: a reset would destroy it.
   virtual std::size_t undelivered() { return unsent(); }
   // The peer is there no more, in neither direction (a reset, keepalive without an answer): for whoever neither reads nor writes.

@@ -19,6 +19,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -165,6 +166,7 @@ class alignas(64) shard {
 struct certificate_figures {
   std::string listener, kind, file, subject, sha256;
   std::int64_t expires = 0;  // seconds since 1970
+  auto operator<=>(const certificate_figures&) const = default;
 };
 
 // The sums that `status` shows.

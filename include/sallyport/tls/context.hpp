@@ -79,7 +79,7 @@ class context {
     enum class kind { server, client_ca, crl };
     kind is;
     std::string path, subject;
-    std::string sha256;  // hex, of a server's certificate
+    std::string sha256;  // hex, of the certificate or the CRL
     std::int64_t until;  // seconds since 1970
   };
   const std::vector<dated>& dates() const;
