@@ -88,7 +88,7 @@ void builder::bytes_of(const node& item, proxy::listener_settings& made) {
   if (const node* named = item.find("certificate_user"); named && made.certificate_user && !tcp)
     complain(named->at, "'listeners[].certificate_user' is for protocol: tcp",
              "other protocols ask for a password; tls.client_certificates: required asks for a certificate besides");
-  else if (named && made.certificate_user && item.find("tls") && made.tls && made.tls->clients != tls::client_certificates::required)
+  else if (named && made.certificate_user && made.tls && !tls::always_requires_certificates(*made.tls))
     complain(named->at, "'certificate_user: required' needs client certificates", "set tls.client_certificates: required, and client_ca");
   else if (named && made.certificate_user && !made.tls && (!item.find("tls") || item.find("tls")->is == node::kind::map))
     complain(named->at, "'certificate_user: required' needs TLS", "add tls with client_certificates: required, and client_ca");

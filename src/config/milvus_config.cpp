@@ -36,6 +36,7 @@ class reader {
         {"enablePublicPrivilege",
          [this](const node::entry& e) { not_enforced(e, false, "a user without roles may do all here but manage users"); }},
         {"rbac", [](const node::entry&) {}},
+        {"exprEnabled", [](const node::entry&) {}},
         {"internaltlsEnabled", [](const node::entry&) {}},
     };
     block_of("common.security", block, rules);

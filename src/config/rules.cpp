@@ -27,8 +27,7 @@ bool needs_plaintext_listener(const proxy::listener_settings& l) {
   return l.tokens == auth::tokens::required && !l.tls && !is_loopback(l.address.host);
 }
 bool needs_default_root(const proxy::listener_settings& l) {
-  return l.tokens == auth::tokens::required && !is_loopback(l.address.host) &&
-         !(l.tls && l.tls->clients == tls::client_certificates::required);
+  return l.tokens == auth::tokens::required && !is_loopback(l.address.host) && !(l.tls && tls::always_requires_certificates(*l.tls));
 }
 bool needs_insecure_upstream(const upstream::settings& b) { return b.tls && !b.tls->files.verify; }
 bool needs_plaintext_backend(const upstream::settings& b) {

@@ -66,6 +66,7 @@ unsettled why_not(core::error_code ec, const std::string& name) {
     return {"wrong_password", fault_status::not_authenticated("old password not correct for " + name + ": not authenticated")};
   if (ec == errc::unknown_user)
     return {"unknown_user", fault_status::by_hand(error_code_of::update_credential_failure, "user not found: " + name)};
+  if (ec == errc::revoked) return {"revoked", refusal{grpc::unauthenticated, "the user was changed or dropped, authenticate again"}};
   if (ec == errc::busy) return {"busy", refusal{grpc::unavailable, "too many changes of users are under way, try again"}};
   if (ec == errc::closed) return {"closed", refusal{grpc::unavailable, "the server is shutting down, try again"}};
   return {"storage_failed", refusal{grpc::internal, "the change could not be saved"}};
@@ -101,7 +102,7 @@ void create_user(const call& c, new_user wanted, when_ended done) {
   auto& plain = std::get<core::secret>(wanted.password);
   if (e.turned_down_for("invalid_password", c.rules.fault_of_password(plain.reveal()))) return;
   if (e.turned_down_for("invalid_description", fault_of_description(c.bounds, wanted.description))) return;
-  c.store.create(name, std::move(plain), {}, std::move(wanted.description), settle(std::move(e)));
+  c.store.create(name, std::move(plain), {}, std::move(wanted.description), settle(std::move(e)), c.caller.user());
 }
 
 void update_user(const call& c, user_change wanted, when_ended done) {
@@ -111,7 +112,7 @@ void update_user(const call& c, user_change wanted, when_ended done) {
   const std::string description = wanted.description.value_or("");
   if (wanted.description_only) {
     if (e.turned_down_for("invalid_description", fault_of_description(c.bounds, description))) return;
-    return c.store.change_description(name, description, settle(std::move(e)));
+    return c.store.change_description(name, description, settle(std::move(e)), c.caller.user());
   }
 
   if (e.not_base64("decode old password failed", wanted.before)) return;
@@ -122,7 +123,7 @@ void update_user(const call& c, user_change wanted, when_ended done) {
 
   std::optional<core::secret> old;  // absent: not checked
   if (!is_super_user(c)) old = std::move(std::get<core::secret>(wanted.before));
-  c.store.change_password(name, std::move(old), std::move(plain), std::move(wanted.description), settle(std::move(e)));
+  c.store.change_password(name, std::move(old), std::move(plain), std::move(wanted.description), settle(std::move(e)), c.caller.user());
 }
 
 void drop_user(const call& c, std::string_view sent_name, when_ended done) {
@@ -136,11 +137,12 @@ void drop_user(const call& c, std::string_view sent_name, when_ended done) {
   // Milvus lets an administrator saw off its own branch; we don't.
   if (name == c.caller.user_name())
     return e.turn_down("own_user", fault_status::not_permitted("user can not be deleted by itself: privilege not permitted"));
-  c.store.drop(name, [e = std::move(e)](core::error_code ec) {
+  const auto told = [e = std::move(e)](core::error_code ec) {
     // Milvus' answer to a drop of nobody is success; the log says what happened.
     if (ec == users::errc::unknown_user) return e.turn_down("unknown_user", done_well());
     settle(e)(ec);
-  });
+  };
+  c.store.drop(name, told, c.caller.user());
 }
 
 }  // namespace sallyport::milvus

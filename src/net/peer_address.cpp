@@ -22,6 +22,11 @@ std::string peer_address::text() const {
   return address.is_v4() ? address.to_string() + ':' + port : '[' + address.to_string() + "]:" + port;
 }
 
+std::string peer_address::source_host() const {
+  const auto address = unmapped(endpoint.address());
+  return address.is_v4() ? address.to_string() : source_prefix();
+}
+
 std::string peer_address::source_prefix() const {
   const auto address = unmapped(endpoint.address());
   if (address.is_v4()) return ip::address_v4(address.to_v4().to_uint() & 0xffffff00U).to_string() + "/24";

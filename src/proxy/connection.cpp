@@ -26,7 +26,7 @@ connection::connection(context& around, const listener_context& door, net::accep
     : around_(around),
       door_(door),
       peer_(from.peer),
-      source_(peer_.endpoint.address().to_string()),
+      source_(peer_.source_host()),
       place_(std::move(from.place)),
       wanted_(around.executor),
       accepted_(core::clock::now()) {

@@ -65,7 +65,7 @@ class connection final : public net::receiver, public net::output_source, public
   // Whether a request for this host belongs to another of the listener's TLS policies than the client has passed (docs/tls.md).
   bool misdirected(std::string_view authority) const;
   std::string peer_text() const { return peer_.text(); }
-  std::string_view source() const { return source_; }  // the client's address, without the port
+  std::string_view source() const { return source_; }  // the client's address, without the port; of IPv6 its /48
   // A CONNECT over HTTP/1.1 has passed, and its 200 is in the output: bytes from now on, those in `first` first.
   void become_tunnel(std::unique_ptr<upstream::tunnels::connection> to, const auth::permit& passed, tunnel_record of,
                      std::vector<std::byte> first);

@@ -181,7 +181,12 @@ void exchange::answer_health(std::string_view path, bool whole) {
 void exchange::route_rest(const std::vector<http2::field>& fields, std::string_view path, bool whole) {
   const auto target = path.substr(0, path.find('?'));
   const auto whose = milvus::classify_rest(target);
-  if (whose == milvus::disposition::forward) return forward(*on_->door().rest, fields, whole);
+  if (whose == milvus::disposition::forward) {
+    // What stands behind a backend's port may take gRPC in other wrappings (grpc-web, JSON): a user call is none of its calls in any.
+    const auto method = milvus::percent_decoded(target);
+    if (milvus::classify(method) == milvus::disposition::forward) return forward(*on_->door().rest, fields, whole);
+    return end_with({grpc_code::unimplemented, "this is a call of gRPC", "rpc_not_served", 404, 404});
+  }
   if (!post_) return end_with(refusal_of(broken_off::method_not_served));
   if (whose == milvus::disposition::refuse) {
     log_refusal({grpc_code::unimplemented, {}, "rest_not_served", 200});
@@ -415,9 +420,9 @@ void exchange::break_off() {
 }
 
 void exchange::judge_again() {
-  // A call that we answer ourselves is short, and may be the very one that changed its caller's password: it gets its answer.
-  // (A Watch is not: it ends with its user.)
-  if (!permit_ || (answered_here_ && !health_) || on_->around().gate.still_good(*permit_)) return;
+  // A call that we answer ourselves may be the very one that changed its caller's password: once it is whole it gets its answer. One that
+  // is not may have been opened long ago, to be said when its caller has no say any more. (A Watch is never whole: it ends with its user.)
+  if (!permit_ || (answered_here_ && !health_ && request_ended_) || on_->around().gate.still_good(*permit_)) return;
   end_with(refusal_of(auth::denial::revoked));
 }
 

@@ -56,6 +56,11 @@ void add_files(const policy_settings& of, std::vector<std::string>& to) {
 
 }  // namespace
 
+bool always_requires_certificates(const server_settings& s) {
+  const auto requires_one = [](const policy_settings& p) { return p.clients == client_certificates::required; };
+  return requires_one(s) && std::all_of(s.by_name.begin(), s.by_name.end(), [&](const name_settings& n) { return requires_one(n.policy); });
+}
+
 std::vector<std::string> files_of(const server_settings& settings) {
   std::vector<std::string> all;
   add_files(settings, all);

@@ -18,6 +18,7 @@ class users_category final : public core::error_category {
       case errc::busy: return "too many changes of users are under way";
       case errc::storage_failed: return "the change could not be stored";
       case errc::closed: return "the users are being closed";
+      case errc::revoked: return "whoever asked for it was changed or dropped meanwhile";
       case errc::unknown_hash: return "not a hash of argon2id or bcrypt that can be verified";
     }
     return "unknown";

@@ -45,35 +45,39 @@ std::shared_ptr<const directory> store::snapshot() const { return impl_->snapsho
 
 void store::on_change(std::function<void()> listener) { impl_->on_change(std::move(listener)); }
 
-void store::create(std::string name, core::secret password, std::vector<std::string> roles, std::string description, answer done) {
+void store::create(std::string name, core::secret password, std::vector<std::string> roles, std::string description, answer done,
+                   requester by) {
   creation wanted{std::move(name), std::move(password), std::nullopt, std::move(roles), std::move(description)};
-  impl_->enqueue(std::move(wanted), std::move(done), impl_->queue_max());
+  impl_->enqueue({std::move(wanted), std::move(done), std::move(by)}, impl_->queue_max());
 }
 
 void store::import_hash(std::string name, std::string hash, std::vector<std::string> roles, answer done) {
   creation wanted{std::move(name), {}, std::move(hash), std::move(roles), {}};
-  impl_->enqueue(std::move(wanted), std::move(done), impl_->queue_max());
+  impl_->enqueue({std::move(wanted), std::move(done)}, impl_->queue_max());
 }
 
 void store::change_password(std::string name, std::optional<core::secret> old_password, core::secret new_password,
-                            std::optional<std::string> description, answer done) {
+                            std::optional<std::string> description, answer done, requester by) {
+  const auto queue_max = old_password ? impl_->queue_max() / 2 : impl_->queue_max();
   password_change wanted{std::move(name), std::move(old_password), std::move(new_password), std::move(description)};
-  impl_->enqueue(std::move(wanted), std::move(done), impl_->queue_max());
+  impl_->enqueue({std::move(wanted), std::move(done), std::move(by)}, queue_max);
 }
 
-void store::change_description(std::string name, std::string description, answer done) {
-  impl_->enqueue(description_change{std::move(name), std::move(description)}, std::move(done), impl_->queue_max());
+void store::change_description(std::string name, std::string description, answer done, requester by) {
+  impl_->enqueue({description_change{std::move(name), std::move(description)}, std::move(done), std::move(by)}, impl_->queue_max());
 }
 
 void store::change_roles(std::string name, std::vector<std::string> roles, answer done) {
-  impl_->enqueue(roles_change{std::move(name), std::move(roles)}, std::move(done), impl_->queue_max());
+  impl_->enqueue({roles_change{std::move(name), std::move(roles)}, std::move(done)}, impl_->queue_max());
 }
 
-void store::drop(std::string name, answer done) { impl_->enqueue(removal{std::move(name)}, std::move(done), impl_->queue_max()); }
+void store::drop(std::string name, answer done, requester by) {
+  impl_->enqueue({removal{std::move(name)}, std::move(done), std::move(by)}, impl_->queue_max());
+}
 
 void store::upgrade_hash(std::string name, std::uint64_t version, core::secret password) {
   // Half of the queue at most: a crowd that logs in for the first time must not keep an administrator out.
-  impl_->enqueue(hash_upgrade{std::move(name), version, std::move(password)}, {}, impl_->queue_max() / 2);
+  impl_->enqueue({hash_upgrade{std::move(name), version, std::move(password)}, {}}, impl_->queue_max() / 2);
 }
 
 }  // namespace sallyport::users

@@ -42,19 +42,34 @@ void store::impl::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void store::impl::enqueue(change wanted, answer done, std::size_t queue_max) {
+// Of guesses at one old password. More than a few at once are no accident.
+bool store::impl::is_full_for(const change& wanted) const {
+  const auto guessed = [](const change& one) {
+    const auto* c = std::get_if<password_change>(&one);
+    return c && c->old_password ? c : nullptr;
+  };
+  const auto* const asked = guessed(wanted);
+  if (!asked) return false;
+  const auto waiting = std::count_if(queue_.begin(), queue_.end(), [&](const queued& q) {
+    const auto* const one = guessed(q.wanted);
+    return one && one->name == asked->name;
+  });
+  return static_cast<std::size_t>(waiting) >= std::max<std::size_t>(queue_max_ / 32, 1);
+}
+
+void store::impl::enqueue(queued one, std::size_t queue_max) {
   core::error_code refused;
   {
     const std::lock_guard held(queue_mutex_);
     if (closing_)
       refused = errc::closed;
-    else if (queue_.size() >= queue_max)
+    else if (queue_.size() >= queue_max || is_full_for(one.wanted))
       refused = errc::busy;
     else
-      queue_.push_back({std::move(wanted), std::move(done)});
+      queue_.push_back(std::move(one));
   }
   if (!refused) return queue_moved_.notify_one();
-  if (done) done(refused);
+  if (one.done) one.done(refused);
 }
 
 void store::impl::on_change(std::function<void()> listener) {
@@ -76,9 +91,18 @@ void store::impl::run() {
     queue_.pop_front();
     const bool closed = closing_;
     held.unlock();
-    const core::error_code outcome = closed ? make_error_code(errc::closed) : std::visit([this](auto& c) { return apply(c); }, next.wanted);
+    const core::error_code outcome = closed                  ? make_error_code(errc::closed)
+                                     : !is_the_same(next.by) ? make_error_code(errc::revoked)
+                                                             : std::visit([this](auto& c) { return apply(c); }, next.wanted);
     if (next.done) next.done(outcome);
   }
+}
+
+// A dropped user's word counts no more from the answer on, wherever it waits.
+bool store::impl::is_the_same(const requester& by) const {
+  if (!by) return true;
+  const auto now = find(by->name);
+  return now && now->version == by->version;
 }
 
 core::error_code store::impl::apply(creation& wanted) {

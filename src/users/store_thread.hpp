@@ -55,16 +55,17 @@ struct store::impl {
   void start(std::atomic<std::uint64_t>& generation);
   void stop();
 
-  void enqueue(change wanted, answer done, std::size_t queue_max);
+  struct queued {
+    change wanted;
+    answer done;
+    requester by = {};
+  };
+  void enqueue(queued one, std::size_t queue_max);
   void on_change(std::function<void()> listener);
   std::shared_ptr<const directory> snapshot() const;
   std::size_t queue_max() const { return queue_max_; }
 
  private:
-  struct queued {
-    change wanted;
-    answer done;
-  };
   enum class kind { unnoticed, noticed };  // does the change concern a credential or roles?
 
   void run();
@@ -77,6 +78,8 @@ struct store::impl {
   core::error_code commit(record changed, kind of_change);
   void publish(database::all_users users, kind of_change);
   std::shared_ptr<const record> find(std::string_view name) const { return current_->find(name); }
+  bool is_the_same(const requester& by) const;
+  bool is_full_for(const change& wanted) const;  // queue_mutex_ is held
   core::error_code report(const core::fault& failure);
 
   const std::size_t queue_max_;

@@ -88,6 +88,17 @@ BOOST_AUTO_TEST_CASE(a_store_that_does_not_exist_yet_is_warned_about_where_its_r
   BOOST_TEST(examined(in, open) == "");
 }
 
+// The client chooses the name, and with it the policy.
+BOOST_AUTO_TEST_CASE(client_certificates_are_required_where_every_name_requires_them) {
+  tls::server_settings s;
+  s.clients = tls::client_certificates::required;
+  BOOST_TEST(tls::always_requires_certificates(s));
+  s.by_name.push_back({{"open.example"}, {}});
+  BOOST_TEST(!tls::always_requires_certificates(s));
+  s.by_name[0].policy.clients = tls::client_certificates::required;
+  BOOST_TEST(tls::always_requires_certificates(s));
+}
+
 BOOST_AUTO_TEST_CASE(a_backend_that_is_this_machine_by_its_other_address_is_found) {
   const folder in;
   const std::string mine = own_address();

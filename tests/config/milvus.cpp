@@ -62,6 +62,7 @@ const std::string all_settings =
     "common:\n  storageType: remote\n  session: {ttl: 30}\n  security:\n    authorizationEnabled: true\n    superUsers: root, foo\n"
     "    defaultRootPassword: Milvus\n"
     "    tlsMode: 2\n    rootShouldBindRole: false\n    enablePublicPrivilege: true\n    internaltlsEnabled: false\n"
+    "    exprEnabled: false\n"
     "    rbac:\n      overrideBuiltInPrivilegeGroups: {enabled: false}\n"
     "tls:\n  serverPemPath: certs/server.pem\n  serverKeyPath: /k/server.key\n  caPemPath: certs/ca.pem\n"
     "quotaAndLimits: {enabled: true}\n";
@@ -109,7 +110,7 @@ BOOST_AUTO_TEST_CASE(a_fault_has_the_place_in_the_outer_file_whatever_the_form) 
       {"common:\n  security:\n    colour: red\n", 3, 5,
        "unknown key 'colour' in common.security (known here: authorizationEnabled, superUsers, defaultRootPassword, tlsMode, "
        "rootShouldBindRole, "
-       "enablePublicPrivilege, rbac, internaltlsEnabled)"},
+       "enablePublicPrivilege, rbac, exprEnabled, internaltlsEnabled)"},
       {"common:\n  security:\n    authorizationEnabled: no\n", 3, 27,
        "'common.security.authorizationEnabled' must be true or false (write the word true or the word false)"},
       {"common:\n  security:\n    authorizationEnabled: False\n", 3, 27,

@@ -4,6 +4,7 @@ Method: the program is run with good and with broken configurations, files, port
 server (through its admin socket: in force when the command returns) and without one (on the store, under its lock).
 """
 
+import fcntl
 import json
 import os
 import re
@@ -249,7 +250,7 @@ def test_signals_end_it_with_0(sallyport, number, after):
 def test_a_log_that_nobody_reads_any_more_holds_up_nothing(folder, certs, reader):
     """Standard error is a pipe to whatever keeps the log, and that may end or hang."""
     settings = configuration(folder, free_port(), certs=certs, mode=1)
-    child = subprocess.Popen([PROGRAM, "run", "-c", write(folder, settings)], stderr=subprocess.PIPE, pipesize=4096, cwd=folder, env=surroundings(HOME=folder))
+    child = subprocess.Popen([PROGRAM, "run", "-c", write(folder, settings)], stderr=subprocess.PIPE, cwd=folder, env=surroundings(HOME=folder))
     try:
         for line in child.stderr:
             if event := event_of(line.decode()):
@@ -257,6 +258,7 @@ def test_a_log_that_nobody_reads_any_more_holds_up_nothing(folder, certs, reader
                     port = int(event["address"].rpartition(":")[2])
                 if event["event"] == "ready":
                     break
+        fcntl.fcntl(child.stderr, fcntl.F_SETPIPE_SZ, 4096)
         if reader == "gone":
             child.stderr.close()
         for _ in range(200):  # a line each, far more than that pipe takes

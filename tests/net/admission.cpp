@@ -33,6 +33,9 @@ BOOST_AUTO_TEST_CASE(a_source_is_a_24_of_ipv4_or_a_48_of_ipv6) {
   BOOST_TEST(from("::ffff:192.0.2.7").source_prefix() == "192.0.2.0/24");
   BOOST_TEST(from("2001:db8:1:2:3:4:5:6").source_prefix() == "2001:db8:1::/48");
   BOOST_TEST(from("2001:db8:2::1").source_prefix() == "2001:db8:2::/48");
+  BOOST_TEST(from("192.0.2.7").source_host() == "192.0.2.7");
+  BOOST_TEST(from("::ffff:192.0.2.7").source_host() == "192.0.2.7");
+  BOOST_TEST(from("2001:db8:1:2:3:4:5:6").source_host() == "2001:db8:1::/48");
 }
 
 BOOST_AUTO_TEST_CASE(each_limit_refuses_what_is_above_it_and_says_which_it_was) {

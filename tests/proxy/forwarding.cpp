@@ -200,6 +200,20 @@ BOOST_AUTO_TEST_CASE(whoever_changes_the_own_password_gets_the_answer_and_the_ol
   BOOST_TEST(on.backend.requests().size() == 2U);
 }
 
+// Silence between messages is legal: what was opened by a user who has a say is said when it has none any more.
+BOOST_AUTO_TEST_CASE(a_user_call_that_is_held_open_ends_with_its_caller) {
+  passage on;
+  BOOST_REQUIRE(!on.users.create("mallory", "secret1"));
+  BOOST_REQUIRE(!on.users.change_roles("mallory", {"admin"}));
+  auto client = on.client();
+  const auto hers = token("mallory", "secret1");
+  BOOST_TEST(client.call(request(user_call("ListCredUsers"), hers), message("")).status() == "0");  // she is let in at once from now on
+  const auto id = client.open(request(user_call("CreateCredential"), hers), false);
+  client.settle();
+  BOOST_REQUIRE(!on.users.drop("mallory"));
+  BOOST_TEST(client.finish(id, 2s).status() == "16");
+}
+
 BOOST_AUTO_TEST_CASE(user_calls_need_door_2_like_any_other) {
   passage on;
   auto client = on.client();

@@ -93,6 +93,20 @@ BOOST_AUTO_TEST_CASE(what_is_refused_reaches_no_backend) {
 }
 
 // An encoded letter is the same letter to the backend (RFC 3986 6.2.2.2).
+// A gateway behind the backend's port would take it for a call of gRPC.
+BOOST_AUTO_TEST_CASE(a_user_call_of_grpc_in_another_wrapping_is_never_forwarded) {
+  rest_passage p;
+  for (const auto by : both)
+    for (const auto* method : {"CreateCredential", "Create%43redential", "OperateUserRole"})
+      for (const auto* type : {"application/json", "application/grpc-web+proto"}) {
+        question q = to(std::string("/milvus.proto.milvus.MilvusService/") + method);
+        q.fields.push_back({"content-type", type});
+        q.body = "{}";
+        BOOST_TEST(ask(p.on, by, q).status == 404, by << " " << method << " " << type);
+      }
+  BOOST_TEST(p.saw_nothing());
+}
+
 BOOST_AUTO_TEST_CASE(a_back_door_stays_shut_however_its_letters_are_encoded) {
   rest_passage p;
   for (const auto by : both)

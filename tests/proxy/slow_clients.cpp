@@ -34,9 +34,9 @@ BOOST_AUTO_TEST_CASE(a_client_that_takes_a_little_all_the_time_gets_all) {
   auto client = p.client();
   client.raw(on_the_wire(to("/v2/large", "GET")));
   std::string got;
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 80; ++i) {
     std::this_thread::sleep_for(50ms);  // its pace
-    char some[8 * 1024];
+    char some[32 * 1024];
     const auto n = ::recv(client.socket().descriptor(), some, sizeof some, 0);
     if (n > 0) got.append(some, static_cast<std::size_t>(n));
   }

@@ -304,6 +304,44 @@ BOOST_AUTO_TEST_CASE(upgrades_take_half_of_the_queue_at_most) {
   BOOST_TEST(fourth.get_future().get() == errc::unknown_user);
 }
 
+BOOST_AUTO_TEST_CASE(guesses_at_an_old_password_take_half_of_the_queue_and_less_for_one_name) {
+  small_store small;
+  held_store held(*small.users);
+  std::vector<core::error_code> at_once;
+  const auto guess = [&](const char* name) {
+    small.users->change_password(name, core::secret("no"), core::secret("secret1"), {}, [&](core::error_code ec) {
+      if (ec == errc::busy) at_once.push_back(ec);
+    });
+  };
+  guess("alice");
+  guess("alice");
+  BOOST_TEST(at_once.size() == 1U);
+  guess("bob");
+  guess("carol");
+  BOOST_TEST(at_once.size() == 2U);
+  std::promise<core::error_code> dropped;
+  small.users->drop("nobody", [&](core::error_code ec) { dropped.set_value(ec); });
+  held.release();
+  BOOST_TEST(dropped.get_future().get() == errc::unknown_user);
+}
+
+BOOST_AUTO_TEST_CASE(a_change_whose_requester_was_changed_while_it_waited_is_none) {
+  small_store small;
+  BOOST_REQUIRE(small.users->snapshot()->find("root"));
+  const auto root = small.users->snapshot()->find("root");
+  held_store held(*small.users);
+  std::promise<core::error_code> first, changed, late;
+  small.users->import_hash("before", bcrypt_of_milvus, {}, [&](core::error_code ec) { first.set_value(ec); });
+  small.users->change_password(
+      "root", std::nullopt, core::secret("secret1"), {}, [&](core::error_code ec) { changed.set_value(ec); }, root);
+  small.users->create("after", core::secret("secret1"), {}, {}, [&](core::error_code ec) { late.set_value(ec); }, root);
+  held.release();
+  BOOST_TEST(!first.get_future().get());
+  BOOST_TEST(!changed.get_future().get());
+  BOOST_TEST(late.get_future().get() == errc::revoked);
+  BOOST_TEST(!small.users->snapshot()->find("after"));
+}
+
 BOOST_AUTO_TEST_CASE(an_end_finishes_the_change_under_way_and_answers_the_others_with_closed) {
   small_store small;
   std::latch inside(1);

@@ -71,6 +71,7 @@ class stream {
 struct peer_address {
   boost::asio::ip::tcp::endpoint endpoint;
   std::string text() const;           // 127.0.0.1:4711, [::1]:4711
+  std::string source_host() const;    // the IPv4 address (of a mapped one too), or the /48 of IPv6: one host may have all of that
   std::string source_prefix() const;  // /24 of IPv4 (and of mapped IPv4), /48 of IPv6: what the limits per source count
 };
 

@@ -57,6 +57,9 @@ struct server_settings : policy_settings {
   bool any_protocol = false;                           // bytes of any kind follow: ALPN is neither asked for nor answered (RFC 7301 3.1)
 };
 
+// By all its names: a client chooses the name.
+bool always_requires_certificates(const server_settings& s);
+
 // Every file that a context is made of.
 std::vector<std::string> files_of(const server_settings& settings);
 

@@ -31,6 +31,7 @@ enum class errc {
   storage_failed,      // SQLite could not commit (disk full, I/O error); nothing changed; ours, logged as an error
   closed,              // the store is shutting down
   unknown_hash,        // import_hash: nothing that verify_password understands
+  revoked,             // whoever asked for it has been changed or dropped meanwhile
 };
 core::error_code make_error_code(errc e);
 
@@ -78,15 +79,20 @@ class store {
 
   // The answer is called once, on the store's thread. A queue that is full answers on the caller's thread with busy.
   using answer = std::function<void(core::error_code)>;
-  void create(std::string name, core::secret password, std::vector<std::string> roles, std::string description, answer done);
+  // Who asks, as it was when it was let in: a change that comes to its turn when that user is not the same any more is errc::revoked.
+  // Empty: the operator.
+  using requester = std::shared_ptr<const record>;
+  void create(std::string name, core::secret password, std::vector<std::string> roles, std::string description, answer done,
+              requester by = {});
   void import_hash(std::string name, std::string hash, std::vector<std::string> roles, answer done);
   // old_password is checked unless it is absent (a super user's reset). In one step with the change: two changes cannot both start from the
-  // same old password.
+  // same old password. A wrong one costs a hash: of these no more than a few for one name may wait, and half of the queue, so that who
+  // guesses keeps no administrator out.
   void change_password(std::string name, std::optional<core::secret> old_password, core::secret new_password,
-                       std::optional<std::string> description, answer done);
-  void change_description(std::string name, std::string description, answer done);
+                       std::optional<std::string> description, answer done, requester by = {});
+  void change_description(std::string name, std::string description, answer done, requester by = {});
   void change_roles(std::string name, std::vector<std::string> roles, answer done);
-  void drop(std::string name, answer done);
+  void drop(std::string name, answer done, requester by = {});
   // At a login with an outdated hash: made anew, the version stays, nobody is logged out; dropped silently when busy or when the record has
   // moved on.
   void upgrade_hash(std::string name, std::uint64_t version, core::secret password);
