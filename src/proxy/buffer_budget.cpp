@@ -1,7 +1,6 @@
 #include "buffer_budget.hpp"
 
 #include "connect_request.hpp"
-
 #include "connection.hpp"
 #include "exchange.hpp"
 

@@ -126,11 +126,11 @@ void connect_request::request_data(core::bytes payload, bool end) {
   request_ended_ = request_ended_ || end;
   moved_at_ = core::clock::now();
   uncredited_ += payload.size();
-  if (!backend_deaf_) to_backend_ += payload.size();
   if (backend_deaf_) {
     to_->credit(down_, std::exchange(uncredited_, 0));
     if (end) backend_closed_ = true;
   } else {
+    to_backend_ += payload.size();
     out_.append(payload);
     if (pump_) pump_->mark();
   }

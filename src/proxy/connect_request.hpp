@@ -46,7 +46,7 @@ class connect_request final : public request,
 
   bool in_use() const override { return !over_; }
   connection* on() const override { return on_; }
-  std::string_view holder() const override { return permit_ && !permit_->user_name().empty() ? permit_->user_name() : source_; }
+  std::string_view holder() const override { return permit_ ? holder_of(*permit_, source_) : source_; }
   std::size_t held_bytes() const override;
   std::size_t outside_bytes() const override { return backend_ ? backend_->stream().held_bytes() : 0; }
   core::clock::time_point moved() const override { return moved_at_; }

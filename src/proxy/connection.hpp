@@ -125,7 +125,7 @@ class connection final : public net::receiver, public net::output_source, public
            std::vector<std::byte> from_client);
     bool in_use() const override { return !bytes.cut(); }
     connection* on() const override { return nullptr; }
-    std::string_view holder() const override { return passed.user_name().empty() ? source : passed.user_name(); }
+    std::string_view holder() const override { return holder_of(passed, source); }
     std::size_t held_bytes() const override { return bytes.held_bytes(); }
     std::size_t outside_bytes() const override { return bytes.held_bytes(); }
     core::clock::time_point moved() const override { return bytes.moved(); }

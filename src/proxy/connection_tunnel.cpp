@@ -26,7 +26,7 @@ core::task<void> connection::open_tunnel() {
   auto judged = door_2.certificate_user ? around_.gate.admit_certificate(certificate()) : around_.gate.admit_without_token(door_2.tokens);
   if (const auto* why = std::get_if<auth::denial>(&judged)) co_return refuse_tunnel(record, refusal_of(*why), {});
   const auto& passed = std::get<auth::permit>(judged);
-  if (!around_.budget->admits(passed.user_name().empty() ? source() : passed.user_name()))
+  if (!around_.budget->admits(holder_of(passed, source())))
     co_return refuse_tunnel(record, refusal_of(broken_off::buffers_short), passed.user_name());
   std::optional<upstream::endpoint> any;
   auto attempt = door_.tunnels.open(passed, any);

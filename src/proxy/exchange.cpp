@@ -390,7 +390,7 @@ void exchange::sweep(core::clock::time_point now) {
     end_with(refusal_of(broken_off::deadline_passed));
 }
 
-std::string_view exchange::holder() const { return permit_ && !permit_->user_name().empty() ? permit_->user_name() : on_->source(); }
+std::string_view exchange::holder() const { return permit_ ? holder_of(*permit_, on_->source()) : on_->source(); }
 
 std::size_t exchange::held_bytes() const {
   return (parked_ ? parked_->capacity() : 0) + to_->held_bytes(down_) + (up_ ? up_->held_bytes() : 0);

@@ -2,6 +2,7 @@
 // Made when a head is whole; lets go of its downstream when it is over. The worker's thread only.
 #pragma once
 
+#include <sallyport/auth/gate.hpp>
 #include <sallyport/core/asio.hpp>
 #include <sallyport/core/result.hpp>
 
@@ -27,6 +28,11 @@ class request {
  protected:
   ~request() = default;
 };
+
+// In whose name bytes are kept: the user's, or the client's address while none is known.
+inline std::string_view holder_of(const auth::permit& passed, std::string_view source) {
+  return passed.user_name().empty() ? source : passed.user_name();
+}
 
 // Whoever keeps bytes that wait, and may have to give them up (docs/passage.md 23): an exchange, or a tunnel.
 class keeper {
