@@ -49,6 +49,10 @@ bool session::wants_input() const {
   return !core::defended("O10b") || (kept_.size() < limits_.window_bytes && room_in_window() > 0);
 }
 
+bool session::in_body() const {
+  return phase_ == phase::length || phase_ == phase::chunked || phase_ == phase::trailers || phase_ == phase::until_close;
+}
+
 std::vector<std::byte> session::give_up_input() {
   const auto all = kept_.view();
   std::vector<std::byte> given(all.begin(), all.end());

@@ -24,7 +24,8 @@ core::task<core::result<core::progress>> receive_to_the_end(stream& from) {
 
 }  // namespace
 
-void relay::begin(core::bytes from_client, core::bytes from_backend) {
+void relay::begin(core::bytes from_client, core::bytes from_backend, bool client_has_ended) {
+  up_.input_ended = client_has_ended;
   if (!from_client.empty()) up_.received(from_client);
   if (!from_backend.empty()) down_.received(from_backend);
 }

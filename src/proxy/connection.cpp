@@ -196,7 +196,7 @@ core::task<void> connection::read() {
     input_ended_ = true;
     talk_->client_ended();
     mark();
-    while (!aborted_) co_await until_may_read();
+    while (!aborted_ && !tunnel_) co_await until_may_read();
     co_return;
   }
 }
@@ -219,9 +219,12 @@ bool connection::may_read() const {
 
 core::task<void> connection::until_may_read() {
   waits_ = true;
+  if (!input_ended_ && !closing_) talk_->not_read();
   while (!may_read()) {
     wanted_.expires_at(core::timer::time_point::max());
     co_await wanted_.async_wait(core::await);
+    // No flush takes up what was kept while the client takes nothing, and it may be waiting for us to read.
+    if (talk_ && !tunnel_ && writing()) received({});
   }
   waits_ = false;
 }
@@ -350,7 +353,10 @@ void connection::shed_unowned() {
 
 void connection::begin_drain() {
   if (tunnel_) return;
-  if (!talk_ || !core::defended("O12a")) return abort();
+  if (!talk_ || !core::defended("O12a")) {
+    cause_ = "drained";
+    return abort();
+  }
   talk_->begin_drain();
   mark();
 }
@@ -386,8 +392,17 @@ void connection::sweep(core::clock::time_point now) {
   }
   if (closing_) return;  // the last bytes have the time that they need, as long as they move
   if (!talk_) {
-    if (core::defended("H25d") && now - accepted_ >= within.first_request) abort();
+    if (core::defended("H25d") && now - accepted_ >= within.first_request) {
+      cause_ = "no_request";
+      abort();
+    }
     return;
+  }
+  // Whoever is not read from is not heard when it goes.
+  if (core::defended("O11b") && !may_read() && stream_->is_gone()) {
+    cause_ = "connection_broken";
+    talk_->end_exchanges();
+    return abort();
   }
   talk_->sweep(now);
   if (talk_->has_output()) mark();

@@ -51,7 +51,7 @@ void connection::refuse_tunnel(tunnel_record& record, const refusal& why, std::s
 core::task<void> connection::carry() {
   cause_ = "tunnel_ended";
   talk_.reset();
-  tunnel_->bytes.begin(tunnel_->first, {});
+  tunnel_->bytes.begin(tunnel_->first, {}, input_ended_);
   std::vector<std::byte>().swap(tunnel_->first);  // a relay at rest owns no buffer
   co_await tunnel_->bytes.run();
   tunnel_->record.moved(tunnel_->bytes.to_backend(), tunnel_->bytes.to_client());

@@ -20,6 +20,7 @@ class conversation : public downstream {
   virtual void client_ended() = 0;  // it sends no more, in good order; what is under way may still be answered
   // False: what the client sends stays in the socket until some output has left. blocked: the socket takes none for now.
   virtual bool wants_input(bool blocked) const = 0;
+  virtual void not_read() {}  // told when that begins
   virtual core::bytes output() = 0;
   virtual void output_taken() = 0;
   virtual bool has_output() const = 0;

@@ -225,6 +225,7 @@ void exchange::request_data(core::bytes payload, bool end) {
     parked_->append(payload);
     return;
   }
+  if (rest_) moved_ = core::clock::now();
   const auto taken = up_->send(payload, end);
   const auto back = core::defended("O10a") ? taken : payload.size();
   if (back && to_) to_->credit(down_, back);
@@ -260,7 +261,13 @@ void exchange::finish(Send&& send, bool gently) {
 
 void exchange::informational(const http2::response_head& head) {
   if (!rest_) return;
-  to_->send_informational(down_, head);
+  auto& fields = on_->around().fields;
+  fields.clear();
+  for (const auto& f : *head.fields)
+    if (f.id != known::alt_svc && f.id != known::content_length) fields.push_back(f);
+  auto passed_on = head;
+  passed_on.fields = &fields;
+  to_->send_informational(down_, passed_on);
   on_->mark();
 }
 
@@ -386,6 +393,13 @@ void exchange::log_refusal(const refusal& why) const {
 // ---- clocks and memory
 
 void exchange::sweep(core::clock::time_point now) {
+  // Towards HTTP/1.1 the connection has this clock, and ends with it.
+  const auto& backend = on_->door().tunnels.about();
+  const bool asks_h2 = rest_ && up_ && !answered_here_ && !head_sent_ && backend.speaks == upstream::rest::h2;
+  if (core::defended("O07b") && asks_h2 && now - moved_ >= backend.rest_head) {
+    std::exchange(up_, nullptr)->cancel();
+    return failed(upstream::failure::timed_out);
+  }
   if (core::defended("O07c") && give_up_at_ != core::clock::time_point{} && now >= give_up_at_)
     end_with(refusal_of(broken_off::deadline_passed));
 }

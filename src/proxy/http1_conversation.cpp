@@ -18,21 +18,23 @@ http1_conversation::http1_conversation(connection& on)
 
 // Credits and ends of answers were commands: what they make possible is taken up here, at the end of the turn.
 core::bytes http1_conversation::output() {
-  session_.resume(core::clock::now());
+  if (!ending_ || !core::defended("P10d")) {
+    session_.resume(core::clock::now());
+    if (cannot_be_whole()) give_up("client_closed");
+  }
   return session_.output();
 }
 
 std::string_view http1_conversation::over() const {
   if (!cause_.empty()) return cause_;
   if (session_.failed()) return "protocol_error";
-  if (session_.closing()) return session_.cut() ? "broken_off" : close_after_ ? "refused" : "client_closed";
+  if (session_.closing()) return session_.cut() ? "broken_off" : close_after_ ? "refused" : draining_ ? "drained" : "client_closed";
   return client_ended_ && !session_.answering() && !session_.has_output() && !on_.writing() ? "client_closed" : "";
 }
 
 // ---- requests
 
 void http1_conversation::request_started(const http2::request_head& head, bool end) {
-  request_whole_ = end;
   body_begun_ = close_after_ = false;
   pace_.restart(core::clock::now());
   if (on_.door().serves_connect()) {
@@ -48,7 +50,6 @@ void http1_conversation::request_started(const http2::request_head& head, bool e
 }
 
 void http1_conversation::data(core::bytes payload, bool end) {
-  request_whole_ = request_whole_ || end;
   body_begun_ = true;
   pace_.came(payload.size());
   if (request_)
@@ -65,11 +66,13 @@ void http1_conversation::request_broken() {
   if (auto* const gone = std::exchange(request_, nullptr)) gone->client_gone();
 }
 
-// The rest of a request will not come; a whole one may still be answered (RFC 9112 9.6).
+// The rest of a request will not come; a whole one may still be answered (RFC 9112 9.6), those that wait behind it as well.
 void http1_conversation::client_ended() {
   client_ended_ = true;
-  if (!core::defended("O11") || !request_whole_) give_up("client_closed");
+  if (!core::defended("O11a") || cannot_be_whole()) give_up("client_closed");
 }
+
+bool http1_conversation::cannot_be_whole() const { return client_ended_ && session_.in_body() && !session_.keeps_input(); }
 
 // ---- answers
 
@@ -83,6 +86,7 @@ void http1_conversation::send_head(handle, const std::vector<http2::field>& fiel
 void http1_conversation::credit(handle, std::size_t bytes) {
   session_.credit(bytes);
   on_.mark();
+  on_.wake_reader();
 }
 
 bool http1_conversation::hand_over(std::unique_ptr<upstream::tunnels::connection>& to, const auth::permit& passed, tunnel_record& of) {
@@ -107,11 +111,16 @@ void http1_conversation::too_slow(std::string_view cause) {
   give_up(cause);
 }
 
+// Nothing is begun any more for a client that is gone: requests of its may wait behind the one that was under way.
 void http1_conversation::end_exchanges() {
+  ending_ = true;
   if (auto* const gone = std::exchange(request_, nullptr)) gone->client_gone();
 }
 
-void http1_conversation::begin_drain() { session_.begin_shutdown(); }
+void http1_conversation::begin_drain() {
+  draining_ = true;
+  session_.begin_shutdown();
+}
 
 void http1_conversation::end_drain(broken_off why) {
   if (request_) request_->end_with(refusal_of(why));
@@ -125,7 +134,8 @@ void http1_conversation::sweep(core::clock::time_point now) {
     return too_slow("head_timed_out");
   // A client that waits for a 100 is not slow, until it sends without one (RFC 9110 10.1.1).
   const bool waits = session_.expects_continue() && !body_begun_;
-  const bool due = !request_whole_ && session_.wants_input() && !waits;
+  // Nor one whose answer is whole, and whose body is only dropped: it is idle.
+  const bool due = session_.answering() && session_.in_body() && session_.wants_input() && !waits;
   if (core::defended("P14b") && pace_.is_too_slow(due, now)) return too_slow("body_too_slow");
   if (request_) request_->sweep(now);
   // A client that still takes its answer is not idle.

@@ -57,13 +57,14 @@ class http1_conversation final : public conversation, private http1::server_even
   void data(core::bytes payload, bool end) override;
   void sent(std::size_t bytes) override;
   void request_broken() override;
+  bool cannot_be_whole() const;  // the client has ended, and the body under way was not all there
   void give_up(std::string_view cause);
   void too_slow(std::string_view cause);  // the same, and the log says so
 
   connection& on_;
   http1::server_session session_;
   request* request_ = nullptr;  // the one under way
-  bool request_whole_ = true, body_begun_ = false, client_ended_ = false, close_after_ = false, too_slow_ = false;
+  bool body_begun_ = false, client_ended_ = false, close_after_ = false, too_slow_ = false, draining_ = false, ending_ = false;
   body_pace pace_{core::clock::now()};
   core::clock::time_point idle_since_{};
   std::vector<http2::field> fields_;

@@ -30,6 +30,8 @@ http2_conversation::http2_conversation(connection& on)
 
 void http2_conversation::receive(core::bytes in, core::clock::time_point now) { session_.receive(in, now); }
 
+void http2_conversation::not_read() { on_.around().counts.count(telemetry::http2_limit::control_output); }
+
 // An answer could not be acknowledged any more, and no window widened: the streams are given up.
 void http2_conversation::client_ended() {
   end_exchanges();

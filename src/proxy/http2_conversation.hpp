@@ -18,6 +18,7 @@ class http2_conversation final : public conversation, private http2::server_even
   bool wants_input(bool blocked) const override {  // docs/passage.md 21
     return !core::defended("H06a") || !blocked || !session_.control_is_high();
   }
+  void not_read() override;
   core::bytes output() override { return session_.output(); }
   void output_taken() override { session_.output_taken(); }
   bool has_output() const override { return session_.has_output(); }

@@ -122,6 +122,9 @@ void balancer::reconcile(bool log) {
     m->retire();
     move_line(*m);
   }
+  // Who waits for a name that nobody answers is served by an endpoint that is there.
+  for (const auto& m : members_)
+    if (m->where().addresses.empty()) move_line(*m);
   show_endpoints();
   if (log)
     around_.log.info("addresses_changed",

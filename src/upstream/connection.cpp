@@ -76,7 +76,11 @@ bool connection::output_is_flooded() const {
 // would be lost.
 bool connection::reads_first() { return core::defended("O09b") && !ended_ && idle() && stream_->has_input(); }
 
-bool connection::has_room() { return !suspect_ && !retired_ && !deaf_ && !ended_ && session_.capacity() > 0 && !reads_first(); }
+bool connection::has_room() {
+  // A shut window may stay so as long as the backend does not read one stream.
+  const bool shut = core::defended("O10c") && session_.takes_no_data();
+  return !suspect_ && !retired_ && !deaf_ && !ended_ && !shut && session_.capacity() > 0 && !reads_first();
+}
 
 void connection::carry(pooled_exchange& request, const std::vector<http2::field>& fields, bool end) {
   request.on = this;
@@ -184,13 +188,19 @@ void connection::abort() noexcept {
   stream_->abort();
 }
 
+void connection::make_way() {
+  retired_ = true;
+  lost(core::asio::error::connection_aborted, "its place was needed by one that takes requests");
+  abort();
+}
+
 void connection::retire() {
   retired_ = true;
   if (idle()) abort();
 }
 
 // Every request under way ends; the clients' connections live on (docs/passage.md 17).
-void connection::lost(core::error_code why) {
+void connection::lost(core::error_code why, std::string_view words) {
   if (std::exchange(lost_, true)) return;
   ended_ = true;
   const auto streams = session_.open_streams();
@@ -204,9 +214,10 @@ void connection::lost(core::error_code why) {
                                                          {"reason", session_.failure_reason()},
                                                          {"streams", streams}});
   } else if (streams && !home_.stopped_) {
-    home_.around_.log.warning(
-        "backend_lost",
-        {{"backend", home_.settings_.name}, {"endpoint", home_.where().label}, {"reason", words_for(*stream_, why)}, {"streams", streams}});
+    home_.around_.log.warning("backend_lost", {{"backend", home_.settings_.name},
+                                               {"endpoint", home_.where().label},
+                                               {"reason", words.empty() ? words_for(*stream_, why) : std::string(words)},
+                                               {"streams", streams}});
   } else {
     home_.around_.log.debug("backend_connection_closed", {{"backend", home_.settings_.name}, {"reason", words_for(*stream_, why)}});
   }

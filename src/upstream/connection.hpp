@@ -20,7 +20,8 @@ class connection final : public http2::client_events,
   core::task<void> run();  // until the connection ends
   void sweep(core::clock::time_point now);
   void abort() noexcept;
-  void retire();  // takes no new requests, and closes when it has finished those it has
+  void make_way();  // ends, with what it still carries, for its place is needed
+  void retire();    // takes no new requests, and closes when it has finished those it has
 
   std::uint64_t number() const { return number_; }  // its pool has had no other with this
   bool has_room();
@@ -54,7 +55,7 @@ class connection final : public http2::client_events,
   pooled_exchange& detach(http2::stream& on);
   responder& release_answered(http2::stream& on);
   void failed(http2::stream& on, failure why);
-  void lost(core::error_code why);
+  void lost(core::error_code why, std::string_view words = {});
 
   pool& home_;
   const std::uint64_t number_;

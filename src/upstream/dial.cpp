@@ -3,25 +3,11 @@
 #include <sallyport/core/defence.hpp>
 #include <sallyport/core/expect.hpp>
 #include <sallyport/net/plain_stream.hpp>
-#include <sallyport/upstream/resolver.hpp>
-
-#include <boost/asio/ip/basic_resolver.hpp>
 
 namespace sallyport::upstream {
 
 using namespace std::chrono_literals;
 namespace asio = core::asio;
-
-core::task<core::result<std::vector<tcp_address>>> system_resolver::resolve(endpoint name) {
-  using asking = asio::ip::basic_resolver<asio::ip::tcp, core::executor>;
-  asking names(co_await asio::this_coro::executor);
-  const auto port = std::to_string(name.port);
-  auto [error, found] = co_await names.async_resolve(name.host, port, core::await);
-  if (error) co_return error;
-  std::vector<tcp_address> addresses;
-  for (const auto& address : found) addresses.push_back(address.endpoint());
-  co_return addresses;
-}
 
 std::string certificate_name(const settings& backend, const std::string& host) {
   if (!backend.tls) return {};

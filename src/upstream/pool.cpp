@@ -85,10 +85,19 @@ void pool::dispatch() {
 
 // ---- connecting
 
-// Connections that only finish what they carry have a successor; that there are no more than twice as many bounds those, too.
 bool pool::full() const {
   const auto taking = std::count_if(connections_.begin(), connections_.end(), [](const auto& c) { return !c->leaving(); });
-  return static_cast<std::size_t>(taking) >= settings_.connections || connections_.size() >= 2 * std::size_t{settings_.connections};
+  return static_cast<std::size_t>(taking) >= settings_.connections;
+}
+
+// Connections that only finish what they carry have successors. A stream may last for ever, so they are bounded too: the oldest ends where
+// there are more than twice as many as take requests at most.
+void pool::make_way() {
+  if (!core::defended("O05g") || connections_.size() <= 2 * std::size_t{settings_.connections}) return;
+  const auto oldest = std::find_if(connections_.begin(), connections_.end(), [](const auto& c) { return c->leaving(); });
+  SALLYPORT_EXPECT(oldest != connections_.end());
+  const auto leaving = *oldest;
+  leaving->make_way();
 }
 
 void pool::connect_if_wanted() {
@@ -127,6 +136,7 @@ core::task<void> pool::connect() {
   around_.log.debug("backend_connected", {{"backend", settings_.name}, {"endpoint", where().label}, {"connections", connections_.size()}});
   around_.tasks.spawn(fresh->run());
   connected();
+  make_way();
   dispatch();
 }
 
@@ -148,7 +158,7 @@ bool pool::send_again(pooled_exchange& request, std::uint64_t refused_by) {
   request.which = pooled_exchange::sending::second;
   request.silent_ = request.told_;
   request.since = core::clock::now();
-  if (auto* const other = another()) {
+  if (auto* const other = lines_are_full() ? nullptr : another()) {
     let_go(request);
     other->adopt(request);
     return true;
@@ -166,7 +176,7 @@ bool pool::send_again(pooled_exchange& request, std::uint64_t refused_by) {
 bool pool::wait_for_another(pooled_exchange& request) {
   const bool other = std::any_of(connections_.begin(), connections_.end(),
                                  [&request](const auto& c) { return c->number() != request.avoids && !c->leaving(); });
-  const bool fresh = connecting_ || (!retired_ && pause.over() && !full());
+  const bool fresh = !retired_ && (connecting_ || (pause.over() && !full()));
   if ((!other && !fresh) || lines_are_full()) return false;
   begins_to_wait(request);
   again_.push_back(&request);

@@ -37,6 +37,7 @@ class pool final : public endpoint_pool {
   void start(connection& on, pooled_exchange& request);
   void dispatch();
   bool full() const;
+  void make_way();
   void connect_if_wanted();
   core::task<void> connect();
   bool send_again(pooled_exchange& request, std::uint64_t refused_by);

@@ -2,6 +2,12 @@
 
 #include <sallyport/proxy/worker.hpp>
 
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
 #include <atomic>
 #include <fstream>
 #include <sstream>
@@ -68,6 +74,29 @@ listener_settings door_of(const passage::options& chosen) {
   return made;
 }
 
+// A signal's handler stands in the thread's way; pipes are what it may use (signal-safety(7)).
+struct gate_of_a_thread {
+  std::array<int, 2> stands{-1, -1}, may_go{-1, -1};
+  gate_of_a_thread() {
+    BOOST_REQUIRE(::pipe2(stands.data(), O_CLOEXEC) == 0 && ::pipe2(may_go.data(), O_CLOEXEC) == 0);
+    struct sigaction how{};
+    how.sa_handler = [](int) {
+      const auto kept = errno;
+      char one = 0;
+      (void)!::write(of_the_worker().stands[1], &one, 1);
+      while (::read(of_the_worker().may_go[0], &one, 1) < 0 && errno == EINTR) {
+      }
+      errno = kept;
+    };
+    how.sa_flags = SA_RESTART;
+    ::sigaction(SIGUSR2, &how, nullptr);
+  }
+  static gate_of_a_thread& of_the_worker() {
+    static gate_of_a_thread only;
+    return only;
+  }
+};
+
 }  // namespace
 
 struct passage::impl {
@@ -121,6 +150,17 @@ passage::~passage() {
   users.close();
 }
 
+passage::standstill::standstill(const passage& of) {
+  auto& gate = gate_of_a_thread::of_the_worker();
+  BOOST_REQUIRE(::pthread_kill(of.impl_->thread.native_handle(), SIGUSR2) == 0);
+  char one = 0;
+  BOOST_REQUIRE(::read(gate.stands[0], &one, 1) == 1);
+}
+passage::standstill::~standstill() {
+  const char one = 0;
+  BOOST_TEST(::write(gate_of_a_thread::of_the_worker().may_go[1], &one, 1) == 1);
+}
+
 std::uint16_t passage::port() const { return impl_->port; }
 void passage::drain() { impl_->serving->drain(); }
 void passage::abandon() { impl_->serving->abandon(); }
@@ -134,6 +174,15 @@ std::string passage::log() {
   std::stringstream all;
   all << std::ifstream(impl_->folder.file("log")).rdbuf();
   return all.str();
+}
+
+bool passage::metrics_have(const std::string& line, support::steady::duration limit) const {
+  const auto until = support::steady::now() + limit;
+  while (metrics().find("\n" + line + "\n") == std::string::npos) {
+    if (support::steady::now() > until) return false;
+    std::this_thread::sleep_for(5ms);
+  }
+  return true;
 }
 
 bool passage::log_has(std::string_view text, support::steady::duration limit) {

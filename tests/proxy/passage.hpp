@@ -93,6 +93,15 @@ class passage {
   h2_client client(const client_options& chosen = {}, int receive_buffer = 0) const {
     return h2_client(support::wire::dial(port(), receive_buffer), chosen);
   }
+  // While this lives the worker's thread stands still, and what happens meanwhile it sees at one go. The test's own wait for that must not
+  // need the worker. One at a time.
+  class standstill {
+   public:
+    explicit standstill(const passage& of);
+    ~standstill();
+    standstill(const standstill&) = delete;
+    standstill& operator=(const standstill&) = delete;
+  };
   void drain();
   void abandon();
   bool ended() const;  // the worker's run has returned
@@ -101,6 +110,7 @@ class passage {
   std::string log();
   std::string metrics() const;
   bool log_has(std::string_view text, support::steady::duration limit = 10s);
+  bool metrics_have(const std::string& line, support::steady::duration limit = 10s) const;  // a whole line
 
   support::fake_backend backend;
   users::user_store users;

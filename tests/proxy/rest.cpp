@@ -208,12 +208,14 @@ BOOST_AUTO_TEST_CASE(interim_answers_are_passed_on_but_not_without_end) {
   const auto first = client.answer();
   BOOST_TEST(first.status() == 103);
   BOOST_TEST(first.field("link") == "</a>");
+  BOOST_TEST(first.field("alt-svc") == "(none)");
   BOOST_TEST(client.answer().status() == 200);
 
   auto two = p.on.client();
   const auto& got = two.call(head_of({"GET", "/v2/1xx"}));
   BOOST_TEST(got.header_blocks == 2U);
   BOOST_TEST(support::find(got.head, ":status") == "103");
+  BOOST_TEST(support::find(got.head, "alt-svc") == "(none)");
   BOOST_TEST(support::find(got.trailers, ":status") == "200");
 
   client.raw(on_the_wire({"GET", "/v2/1xx9"}));

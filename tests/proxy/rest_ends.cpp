@@ -1,16 +1,15 @@
 // How REST requests and the connections they came on end: clients that go, users that go, clocks and the drain (docs/passage.md 4, 13, 24).
 #include "rest.hpp"
 
+#include "body_pace.hpp"
+
 namespace sallyport::proxy::testing {
 
 namespace {
 
 // One connection has ended for this cause, as the metrics have it.
 bool is_counted(const passage& on, const std::string& cause) {
-  const auto line = "sallyport_connection_ends_total{cause=\"" + cause + "\"} 1\n";
-  for (const auto until = steady::now() + 10s; steady::now() < until; std::this_thread::sleep_for(5ms))
-    if (on.metrics().find(line) != std::string::npos) return true;
-  return false;
+  return on.metrics_have("sallyport_connection_ends_total{cause=\"" + cause + "\"} 1");
 }
 
 }  // namespace
@@ -46,6 +45,49 @@ BOOST_AUTO_TEST_CASE(a_client_that_goes_ends_its_request_at_the_backend) {
   BOOST_TEST(!p.rest.requests()[3].whole);
 }
 
+// Nothing is read from them any more that could tell.
+BOOST_AUTO_TEST_CASE(a_client_that_goes_unread_ends_its_request_at_the_backend) {
+  rest_passage p;
+  {
+    auto client = p.client();
+    client.raw(on_the_wire(to("/v2/hang")));
+    BOOST_REQUIRE(p.rest.until_count(1));
+    client.socket().half_close();
+    BOOST_TEST(!p.rest.until_gone(0, 500ms));  // it may still be waiting for its answer
+    client.socket().reset_on_close();
+  }
+  BOOST_TEST(p.rest.until_gone(0, 5s));
+  {
+    auto client = p.client();
+    client.raw("POST /v2/deaf HTTP/1.1\r\nhost: x\r\nauthorization: " + bearer + "\r\ncontent-length: 100000000\r\n\r\n");
+    BOOST_REQUIRE(p.rest.until_count(2));
+    const auto piece = pattern(65'536);
+    pollfd at{client.socket().descriptor(), POLLOUT, 0};
+    while (::poll(&at, 1, 500) > 0) client.socket().write_some(piece);
+    client.socket().reset_on_close();
+  }
+  BOOST_TEST(p.rest.until_gone(1, 5s));
+}
+
+// The answer that a pipelined request waits behind, and the client's end, in one turn of the worker.
+BOOST_AUTO_TEST_CASE(nothing_begins_for_a_client_that_has_gone) {
+  rest_passage p;
+  auto client = std::make_unique<http1_client>(p.on.port());
+  client->raw(on_the_wire({"POST", "/v2/told", {{"authorization", bearer}}, "one"}) +
+              on_the_wire({"POST", "/v2/echo", {{"authorization", bearer}}, "two"}));
+  BOOST_REQUIRE(p.rest.until([](const auto& all) { return all.size() == 1 && all[0].whole; }));
+  {
+    const passage::standstill still(p.on);
+    p.rest.tell();
+    BOOST_REQUIRE(p.rest.until([](const auto& all) { return all[0].sent > 0; }));
+    client->socket().reset_on_close();
+    client.reset();
+  }
+  BOOST_TEST(is_counted(p.on, "connection_broken"));
+  BOOST_TEST(ask(p.on, spoken::http1, to("/v2/204")).status == 204);
+  BOOST_TEST(p.rest.requests().size() == 2U);  // of the one that has gone: the first alone
+}
+
 BOOST_AUTO_TEST_CASE(a_malformed_body_is_a_400_and_the_backend_never_takes_it_for_whole) {
   rest_passage p;
   auto client = p.client();
@@ -67,6 +109,38 @@ BOOST_AUTO_TEST_CASE(a_client_that_sends_no_more_still_gets_its_answers) {
   BOOST_TEST(client.answer().body == "one");
   BOOST_TEST(client.answer().body == "two");
   BOOST_TEST(client.ended());
+}
+
+// A request that is begun holds a place at the backend.
+BOOST_AUTO_TEST_CASE(what_will_not_come_whole_is_given_up_at_once_though_it_waited_behind_another) {
+  rest_passage p;
+  auto client = p.client();
+  client.raw(on_the_wire({"POST", "/v2/told", {{"authorization", bearer}}, "one"}) +
+             "POST /v2/echo HTTP/1.1\r\nhost: x\r\nauthorization: " + bearer + "\r\ncontent-length: 100\r\n\r\nhalf");
+  client.socket().half_close();
+  BOOST_REQUIRE(p.rest.until([](const auto& all) { return all.size() == 1 && all[0].whole; }));
+  p.rest.tell();
+  BOOST_TEST(client.answer().body == "one");
+  BOOST_TEST(client.ended(3s));
+  BOOST_TEST((p.rest.requests().size() == 1 || p.rest.until_gone(1, 3s)));
+}
+
+// What is left of a body that is dropped has the time of an idle connection.
+BOOST_AUTO_TEST_CASE(a_connection_lives_on_behind_a_body_that_was_dropped) {
+  rest_passage p;
+  auto client = p.client();
+  client.raw("POST /v2/vectordb/roles/list HTTP/1.1\r\nhost: x\r\nauthorization: " + bearer + "\r\ncontent-length: 5\r\n\r\n");
+  BOOST_TEST(client.answer().status() == 200);
+  auto slower = p.client();
+  slower.raw("POST /v2/vectordb/roles/list HTTP/1.1\r\nhost: x\r\nauthorization: " + bearer + "\r\ncontent-length: 5\r\n\r\nsl");
+  BOOST_TEST(slower.answer().status() == 200);
+  client.raw("12345");
+  BOOST_TEST(!p.on.log_has("body_too_slow", body_pace::period + 1s));
+  slower.raw("ow!");
+  for (auto* one : {&client, &slower}) {
+    one->raw(on_the_wire({"POST", "/v2/echo", {{"authorization", bearer}}, "again"}));
+    BOOST_TEST(one->answer().body == "again");
+  }
 }
 
 // The end of an answer leaves us later than it comes from the backend, and a client that reads slowly is neither idle nor gone.
@@ -220,12 +294,15 @@ BOOST_AUTO_TEST_CASE(a_head_that_never_ends_and_a_connection_that_asks_nothing_m
 
 BOOST_AUTO_TEST_CASE(every_connection_of_http1_is_counted_once_by_what_ended_it) {
   passage::options chosen;
+  chosen.first_request = 300ms;
   chosen.http1_head = 300ms;
   chosen.drain = 300ms;
   chosen.write_stall = 500ms;
   rest_passage p(chosen);
   auto refused = p.client(), forbidden = p.client(), broken_off = p.client(), head_timed_out = p.client(),
-       write_stalled = p.client(8 * 1024), closed = p.client();
+       write_stalled = p.client(8 * 1024), closed = p.client(), no_request = p.client(), drained = p.client();
+  drained.raw(on_the_wire(to("/v2/204")));
+  BOOST_TEST(drained.answer().status() == 204);
   refused.raw(on_the_wire(without_token(to("/v2/echo"))));
   forbidden.raw("TRACE / HTTP/1.1\r\nhost: x\r\n\r\n");
   broken_off.raw(on_the_wire(to("/v2/half", "GET")));
@@ -234,12 +311,13 @@ BOOST_AUTO_TEST_CASE(every_connection_of_http1_is_counted_once_by_what_ended_it)
   closed.raw(on_the_wire(to("/v2/echo")));
   BOOST_TEST(closed.answer().status() == 200);
   closed.socket().half_close();
-  for (const auto* cause : {"refused", "protocol_error", "broken_off", "head_timed_out", "write_stalled", "client_closed"})
+  for (const auto* cause : {"refused", "protocol_error", "broken_off", "head_timed_out", "write_stalled", "client_closed", "no_request"})
     BOOST_TEST(is_counted(p.on, cause), cause);
   auto hanging = p.client();
   hanging.raw(on_the_wire(to("/v2/hang")));
-  BOOST_REQUIRE(p.rest.until_count(4));
+  BOOST_REQUIRE(p.rest.until_count(5));
   p.on.drain();
+  BOOST_TEST(is_counted(p.on, "drained"));
   BOOST_TEST(is_counted(p.on, "drain_timed_out"));
   p.on.join();
   BOOST_TEST(p.on.metrics().find("cause=\"other\"} 0\n") != std::string::npos);

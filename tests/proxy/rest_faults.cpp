@@ -61,6 +61,11 @@ BOOST_AUTO_TEST_CASE(a_backend_that_does_not_answer_in_time_is_given_up) {
   for (const auto by : both) check_json(ask(p.on, by, to("/v2/hang")), 504, "did not answer in time");
   BOOST_TEST(p.rest.until_gone(0));
   BOOST_TEST(p.rest.until_gone(1));
+  chosen.rest_port = 0;
+  chosen.backend.speaks = upstream::rest::h2;
+  passage on(chosen);
+  for (const auto by : both) check_json(ask(on, by, to("/v2/Hang")), 504, "did not answer in time");
+  BOOST_TEST(on.backend.until([](const auto& all) { return all.size() == 2 && all[0].reset && all[1].reset; }));
 }
 
 // Passage 24: the clock runs against the peer that is to move, and here that is the backend.

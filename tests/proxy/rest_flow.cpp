@@ -55,6 +55,18 @@ BOOST_AUTO_TEST_CASE(a_client_that_does_not_read_stops_the_backend_and_gets_all_
   }
 }
 
+// A client that sends all before it reads, and a backend that answers before it has read all: neither waits for us.
+BOOST_AUTO_TEST_CASE(a_body_goes_on_while_the_client_does_not_take_its_answer) {
+  rest_passage p;
+  auto client = p.client(8 * 1024);
+  const auto body = pattern(fake_http1::large_bytes, 5);
+  client.raw(on_the_wire({"POST", "/v2/duplex", {{"authorization", bearer}}, body}));
+  const auto got = client.answer(false, 30s);
+  BOOST_TEST((got.body == pattern(fake_http1::large_bytes)));
+  BOOST_TEST(p.rest.until([](const auto& all) { return all[0].whole; }));
+  BOOST_TEST((p.rest.last().body == body));
+}
+
 BOOST_AUTO_TEST_CASE(a_backend_that_reads_no_body_stops_the_client) {
   rest_passage p;
   constexpr std::size_t much = 64 * 1024 * 1024;

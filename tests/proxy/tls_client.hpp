@@ -28,8 +28,9 @@ class tls_client {
     program_ = std::make_unique<process>(words, pair[1]);
     ::close(pair[1]);
   }
-  int descriptor() const { return ours_; }  // whoever takes it closes it
-  void kill() { program_->kill(); }         // without a word to the server
+  int descriptor() const { return ours_; }             // whoever takes it closes it
+  void until_ended() { (void)program_->succeeded(); }  // after the end of its input: it has said close_notify
+  void kill() { program_->kill(); }                    // without a word to the server
 
  private:
   int ours_ = -1;

@@ -1,6 +1,6 @@
 // The passage behind door 1: the same requests through TLS, by a TLS client that is not ours (`openssl s_client`; the proxy room may not
 // know OpenSSL).
-#include "passage.hpp"
+#include "rest.hpp"
 #include "tls_client.hpp"
 
 namespace sallyport::proxy::testing {
@@ -47,6 +47,25 @@ BOOST_AUTO_TEST_CASE(large_bodies_pass_through_tls_in_both_directions) {
   const auto id = client.open(request(path_of("Echo")), false);
   BOOST_REQUIRE_EQUAL(client.upload(id, content, true), content.size());
   BOOST_TEST((client.finish(id, 20s).body == content));
+}
+
+// All of it in one read, while the body waits for door 2.
+BOOST_AUTO_TEST_CASE(a_request_is_whole_though_the_clients_end_comes_with_it) {
+  fake_http1 rest;
+  chosen.rest_port = rest.port();
+  passage on(chosen);
+  tls_client through(on.port(), {"-alpn", "http/1.1"});
+  support::wire socket(through.descriptor());
+  BOOST_REQUIRE(on.metrics_have("sallyport_handshakes_total{result=\"ok\"} 1"));
+  const auto body = pattern(100'000);
+  {
+    const passage::standstill still(on);
+    socket.write(on_the_wire({"POST", "/v2/echo", {{"authorization", bearer}}, body}));
+    socket.half_close();
+    through.until_ended();
+  }
+  BOOST_TEST(rest.until([](const auto& all) { return all.size() == 1 && all[0].whole; }));
+  BOOST_TEST((rest.last().body == body));
 }
 
 BOOST_AUTO_TEST_CASE(http1_inside_tls_is_told_what_is_spoken_there) {

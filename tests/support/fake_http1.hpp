@@ -10,6 +10,7 @@
 //   bad              a malformed head                                                         die          the end, before a head
 //   1xx              103, then as echo                                                        1xx9         nine of them
 //   continue         100, then as echo                                                        early        403 before the body is read
+//   told             as echo, when `tell` says so                                             duplex       as large, while the body is read
 //   204, head        no body; the length of one and no body                                   bye          as echo, with connection: close
 //   hop              as echo, with fields that concern this connection alone
 #pragma once
@@ -203,6 +204,11 @@ class fake_http1 {
     const std::lock_guard held(mutex_);
     return faults_;
   }
+  void tell() {
+    const std::lock_guard held(mutex_);
+    told_ = true;
+    moved_.notify_all();
+  }
   template <class Predicate>
   bool until(Predicate&& wanted, steady::duration limit = 10s) const {
     std::unique_lock held(mutex_);
@@ -278,9 +284,24 @@ class fake_http1 {
     if (what == "early") socket.write("HTTP/1.1 403 Forbidden\r\ncontent-length: 5\r\n\r\nearly");
     if (what == "continue" && now.field("expect") == "100-continue") socket.write("HTTP/1.1 100 Continue\r\n\r\n");
     if (what == "deaf" || what == "early") return wait_for_end(socket, place);
+    std::thread pours;
+    if (what == "duplex")
+      pours = std::thread(
+          [&] { socket.write("HTTP/1.1 200 OK\r\ncontent-length: " + std::to_string(large_bytes) + "\r\n\r\n") && pour(socket, place); });
     const bool whole = reader.body(now, false, until);
+    if (pours.joinable()) pours.join();
     change(place, [&](request& r) { r.body = now.body, r.trailers = now.trailers, r.whole = whole, r.gone = !whole; });
     if (!whole) return false;
+    if (what == "duplex") return true;
+    if (what == "told") {
+      {
+        std::unique_lock held(mutex_);
+        moved_.wait_until(held, until, [this] { return told_; });
+      }
+      const bool kept = say(socket, now, what, place);
+      change(place, [&](request& r) { r.sent = now.body.size(); });
+      return kept;
+    }
     if (what == "hang") {
       std::string more;
       while (socket.read(more, until)) {
@@ -323,7 +344,7 @@ class fake_http1 {
       return socket.write(all + "0\r\nx-sum: 1\r\n\r\n");
     }
     if (what.starts_with("1xx"))
-      for (int i = what == "1xx9" ? 9 : 1; i > 0; --i) socket.write("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n");
+      for (int i = what == "1xx9" ? 9 : 1; i > 0; --i) socket.write("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\nalt-svc: h2=\":1\"\r\n\r\n");
     const std::string hop =
         what == "hop" ? "connection: keep-alive, x-mine\r\nx-mine: 1\r\nkeep-alive: timeout=5\r\nalt-svc: h2=\":1\"\r\n" : "";
     return socket.write(ok + length(now.body.size()) + hop + "x-said: " + what + "\r\n\r\n" + now.body);
@@ -347,6 +368,7 @@ class fake_http1 {
   std::vector<std::thread> threads_;
   std::vector<request> requests_;
   std::string faults_;
+  bool told_ = false;
   std::atomic<std::size_t> bytes_{0};
 };
 

@@ -4,6 +4,7 @@
 #include "connection.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace sallyport::upstream {
 namespace {
@@ -106,6 +107,25 @@ BOOST_AUTO_TEST_CASE(a_connection_of_some_age_takes_no_new_requests_finishes_and
   BOOST_TEST(on.until([&] { return on.counted.connections.value() == 1; }));
   BOOST_TEST(on.call());
   BOOST_TEST(on[0].connections() == 2U);
+}
+
+// A stream may last for ever, and keeps its connection as long.
+BOOST_AUTO_TEST_CASE(however_many_connections_only_finish_there_is_one_for_what_comes) {
+  auto chosen = still();
+  chosen.connections = 2;
+  chosen.max_connection_age = 5s;
+  several on(1, chosen);
+  std::array<told, 4> old_ones;
+  for (auto& one : old_ones) {
+    on.open_and_wait(one, "Hang", 0);
+    on.sweep_in(6'100ms);
+  }
+  BOOST_TEST(on[0].connections() == 4U);
+  BOOST_TEST(on.call());
+  BOOST_TEST((old_ones[0].why == failure::broken));
+  for (const std::size_t i : {1U, 2U, 3U}) BOOST_TEST(!old_ones[i].over(), i);
+  BOOST_TEST(on.counted.connections.value() == 4);
+  BOOST_TEST(on.ejected(telemetry::ejection::died_young) == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(a_connection_that_has_come_to_stream_2_to_the_30th_takes_no_new_requests) {

@@ -1,5 +1,9 @@
 // Names: resolved, moved, gone.
 #include "several.hpp"
+#include "slow_names.hpp"
+
+#include <algorithm>
+#include <array>
 
 namespace sallyport::upstream {
 namespace {
@@ -148,6 +152,28 @@ BOOST_AUTO_TEST_CASE(after_a_failed_connect_names_are_asked_at_once_but_once_a_s
   BOOST_TEST(on.seen(1) == 1U);
   BOOST_TEST((core::clock::now() - begun >= 950ms));
   BOOST_TEST(on.names.asked == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_is_slow_to_resolve_holds_up_no_other_and_no_end) {
+  slow_names slow;
+  fake_backend backend;
+  auto chosen = still();
+  chosen.endpoints = {{"slow.test", 19530}, {"quick.test", 19530}};
+  loop on;
+  on.names.instead.emplace(slow.look_up());
+  on.make(chosen);
+  // Whichever of the two endpoints, neither of them known, they wait for.
+  std::array<told, 3> all;
+  BOOST_REQUIRE(on.open(all[0], "Echo"));
+  BOOST_REQUIRE(on.open(all[1], "Echo"));
+  slow.say("quick.test", {backend.port()});
+  BOOST_REQUIRE(on.until_up(1));
+  BOOST_REQUIRE(on.open(all[2], "Echo"));
+  BOOST_TEST(on.until([&] { return std::all_of(all.begin(), all.end(), [](const auto& who) { return who.ended; }); }, 3s));
+  on.at->stop();
+  on.tasks.cancel();
+  BOOST_TEST(on.until([&] { return on.tasks.size() == 0; }));
+  BOOST_TEST(slow.until_hanging(1));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -270,6 +270,26 @@ BOOST_AUTO_TEST_CASE(a_request_beyond_the_backends_window_is_kept_and_told_of_wh
   who.cancel();
 }
 
+// One stream that nobody reads must not hold up the bodies of all others.
+BOOST_AUTO_TEST_CASE(a_connection_whose_window_is_shut_gets_no_other_request) {
+  fake_backend::options silent;
+  silent.credits = false;
+  room on({}, silent);
+  told warm, who, other;
+  BOOST_REQUIRE(on.open(warm, "Echo"));
+  BOOST_REQUIRE(on.until([&] { return warm.over(); }));
+  BOOST_REQUIRE(on.open(who, "Hang", false));
+  const auto content = support::pattern(65'535 + 1'000);
+  who.on->send(bytes_of(content), false);
+  BOOST_REQUIRE(on.until([&] { return on.backend.last().body.size() == 65'535; }));
+  BOOST_REQUIRE(on.open(other, "Echo", false));
+  other.on->send(bytes_of("small"), true);
+  BOOST_TEST(on.until([&] { return other.over(); }, 3s));
+  BOOST_TEST(other.body == "small");
+  BOOST_TEST(on.backend.connections() == 2U);
+  who.cancel();
+}
+
 // A backend that reads nothing, and a request of which so much was sent that nothing more enters the output.
 struct busy_room {
   std::promise<void> go;

@@ -76,11 +76,16 @@ struct told final : responder {
 
 // Names that stand for what the test says, and how often they were asked.
 struct told_names final : resolver {
-  std::map<std::string, core::result<std::vector<core::asio::ip::tcp::endpoint>>> known;
+  std::map<std::string, answer> known;
   std::size_t asked = 0;
+  std::optional<system_resolver> instead;  // is asked, where a test wants it
 
-  core::task<core::result<std::vector<core::asio::ip::tcp::endpoint>>> resolve(endpoint name) override {
+  core::task<answer> resolve(endpoint name) override {
     ++asked;
+    if (instead) {
+      auto asking = instead->resolve(std::move(name));
+      co_return co_await std::move(asking);
+    }
     const auto found = known.find(name.host);
     if (found == known.end()) co_return core::error_code(core::asio::error::host_not_found);
     co_return found->second;

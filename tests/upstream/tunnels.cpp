@@ -2,6 +2,7 @@
 #include <sallyport/upstream/tunnels.hpp>
 
 #include "room.hpp"
+#include "slow_names.hpp"
 
 #include "support/byte_backend.hpp"
 
@@ -24,7 +25,8 @@ struct tunnelling : loop {
   std::optional<tunnels> from;
 
   // Without an endpoint each backend is one.
-  explicit tunnelling(settings s = with_probes(0ms)) {
+  explicit tunnelling(settings s = with_probes(0ms), const slow_names* slow = nullptr) {
+    if (slow) names.instead.emplace(slow->look_up());
     if (s.endpoints.empty()) s.endpoints = {at_backend(0), at_backend(1)};
     make(std::move(s));
     from.emplace(surroundings{io.get_executor(), tasks, turn, bench, buffers, scratch, log, counts}, chosen, names, *at);
@@ -48,7 +50,8 @@ struct tunnelling : loop {
     return all;
   }
   std::size_t seen(std::size_t which) { return backends[which].connections(); }
-  std::uint64_t refused() const { return counted.connects[static_cast<std::size_t>(telemetry::connect_result::refused)].value(); }
+  std::uint64_t came_to(telemetry::connect_result what) const { return counted.connects[static_cast<std::size_t>(what)].value(); }
+  std::uint64_t refused() const { return came_to(telemetry::connect_result::refused); }
 };
 
 }  // namespace
@@ -134,6 +137,22 @@ BOOST_AUTO_TEST_CASE(each_address_of_a_name_is_an_endpoint) {
   on.backends[0].stop();
   for (int i = 0; i < 4; ++i) BOOST_TEST(on.open(endpoint{"db.test", 5432}));
   BOOST_TEST(on.counted.endpoints_up.value() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_is_slow_to_resolve_costs_a_tunnel_its_time_to_connect_and_no_more) {
+  slow_names slow;
+  settings chosen = with_probes(0ms);
+  chosen.endpoints = {{"db.test", 5432}};
+  chosen.connect = 50ms;
+  tunnelling on(chosen, &slow);
+  BOOST_TEST(!on.open());
+  BOOST_TEST(on.came_to(telemetry::connect_result::timed_out) == 1U);
+  BOOST_TEST(on.until([&] { return !on.open() && on.came_to(telemetry::connect_result::timed_out) == 2; }));
+  BOOST_TEST(on.names.asked == 3U);  // by the balancer, and for each tunnel
+  BOOST_TEST(slow.asked("db.test") == 1U);
+  slow.say("db.test", {on.backends[0].port()});
+  BOOST_TEST(on.until([&] { return on.open() != nullptr; }));
+  BOOST_TEST(slow.asked("db.test") == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

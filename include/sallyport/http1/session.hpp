@@ -58,6 +58,8 @@ class session {
   void resume(time_point now) { receive({}, now); }
   // False: what the peer sends is to stay in the socket, until this is true again.
   bool wants_input() const;
+  bool in_body() const;  // a body is being read, or trailers, and its end has not been seen
+  bool keeps_input() const { return !kept_.empty(); }
 
   // What is to be written: moves what waits into the output as far as the mark allows. `output_taken` says that all of it was.
   core::bytes output();
@@ -119,8 +121,7 @@ class session {
   bool closing_ = false;
   time_point head_began_{};
   void forget_credit() { uncredited_ = 0; }  // of a message that concerns nobody any more
-  bool keeps_input() const { return !kept_.empty(); }
-  std::vector<std::byte> give_up_input();  // what was kept, for whoever it belongs to now
+  std::vector<std::byte> give_up_input();    // what was kept, for whoever it belongs to now
 
  private:
   void take_up(core::bytes fresh);

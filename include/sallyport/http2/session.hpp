@@ -126,6 +126,7 @@ class session {
   core::bytes output();
   void output_taken();
   bool has_output() const { return !out_.empty() || (line_ && connection_send_window_ > 0); }
+  bool takes_no_data() const { return connection_send_window_ <= 0; }  // of any stream
   std::size_t output_bytes() const { return out_.size(); }
   std::size_t output_memory() const { return out_.capacity(); }
   std::size_t acknowledgements() const { return acknowledgements_; }  // of PINGs and SETTINGS, that the output has

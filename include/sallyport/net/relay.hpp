@@ -18,8 +18,9 @@ class relay {
   relay(const relay&) = delete;
   relay& operator=(const relay&) = delete;
 
-  // Before `run`: what has come from either side already, which goes first. It is copied.
-  void begin(core::bytes from_client, core::bytes from_backend);
+  // Before `run`: what has come from either side already, which goes first. It is copied. The client's end may have come as well, and is
+  // not read again.
+  void begin(core::bytes from_client, core::bytes from_backend, bool client_has_ended = false);
   // Once. When a side breaks, both streams are reset, so that half of what was sent does not look whole (RFC 9110 9.3.6, RFC 9113 8.5).
   core::task<void> run();
   void end(std::string_view cause) noexcept;  // both are reset, and run returns soon
