@@ -10,9 +10,9 @@
 //   bad              a malformed head                                                         die          the end, before a head
 //   1xx              103, then as echo                                                        1xx9         nine of them
 //   continue         100, then as echo                                                        early        403 before the body is read
-//   told             as echo, when `tell` says so                                             duplex       as large, while the body is read
-//   204, head        no body; the length of one and no body                                   bye          as echo, with connection: close
-//   hop              as echo, with fields that concern this connection alone
+//   told             as echo, when `tell` says so                                             duplex       as large, and reads the body
+//   when `tell` says so 204, head        no body; the length of one and no body                                   bye          as echo,
+//   with connection: close hop              as echo, with fields that concern this connection alone
 #pragma once
 
 #include "h2_wire.hpp"
@@ -233,9 +233,10 @@ class fake_http1 {
       const int made = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
       if (made < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
       if (made < 0) return;
-      const int on = 1, small = 64 * 1024;  // what waits shall wait at the sender, not in the kernel
+      const int on = 1, small = 64 * 1024;  // what waits shall wait at the sender, or in us, not in the kernel
       ::setsockopt(made, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       ::setsockopt(made, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+      ::setsockopt(made, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
       const std::lock_guard held(mutex_);
       wires_.push_back(std::make_unique<wire>(made));
       threads_.emplace_back([this, number = wires_.size() - 1, on_socket = wires_.back().get()] { serve(number, *on_socket); });
@@ -288,16 +289,14 @@ class fake_http1 {
     if (what == "duplex")
       pours = std::thread(
           [&] { socket.write("HTTP/1.1 200 OK\r\ncontent-length: " + std::to_string(large_bytes) + "\r\n\r\n") && pour(socket, place); });
+    if (what == "duplex") wait_to_be_told(until);
     const bool whole = reader.body(now, false, until);
     if (pours.joinable()) pours.join();
     change(place, [&](request& r) { r.body = now.body, r.trailers = now.trailers, r.whole = whole, r.gone = !whole; });
     if (!whole) return false;
     if (what == "duplex") return true;
     if (what == "told") {
-      {
-        std::unique_lock held(mutex_);
-        moved_.wait_until(held, until, [this] { return told_; });
-      }
+      wait_to_be_told(until);
       const bool kept = say(socket, now, what, place);
       change(place, [&](request& r) { r.sent = now.body.size(); });
       return kept;
@@ -310,6 +309,11 @@ class fake_http1 {
       return false;
     }
     return say(socket, now, what, place);
+  }
+
+  void wait_to_be_told(steady::time_point until) {
+    std::unique_lock held(mutex_);
+    moved_.wait_until(held, until, [this] { return told_; });
   }
 
   bool wait_for_end(wire& socket, std::size_t place) {
