@@ -192,7 +192,7 @@ gate::verdict gate::impl::judge(const token_key& key, const evidence& facts, con
     if (!fresh->job) return turned_away(denial::overloaded);
     fresh->asked = core::clock::now();
     at = judgements_.emplace(key, std::move(fresh)).first;
-    counts_.set(telemetry::gauge::hashing_queue, static_cast<std::int64_t>(judgements_.size()));
+    show_queue();
   }
   auto& waiters = at->second->waiters;
   const auto in = waiters.insert(waiters.end(), {&who, facts.arrival});
@@ -218,7 +218,7 @@ void gate::impl::judged(const token_key& key, users::match verdict, core::secret
   auto of = std::move(at->second);
   judgements_.erase(at);
   const auto when = core::clock::now();
-  counts_.set(telemetry::gauge::hashing_queue, static_cast<std::int64_t>(judgements_.size()));
+  show_queue();
   counts_.observe(telemetry::histogram::hashing, when - of->asked);
 
   // The hash was of a record that is not the user's any more: whether this password is right for the new one has to be measured.
@@ -228,7 +228,7 @@ void gate::impl::judged(const token_key& key, users::match verdict, core::secret
     of->job = ask(key, *of, std::move(password));
     if (!of->job) return overload_all(*of);
     judgements_.emplace(key, std::move(of));
-    return;
+    return show_queue();
   }
   const bool right = !of->hopeless && current && verdict != users::match::no;
   if (!right) {
@@ -256,8 +256,10 @@ void gate::impl::admit_all(judgement& of, const permit& passed) {
   while (waiter* const who = take_waiter(of)) who->admitted(passed);
 }
 
+void gate::impl::show_queue() { counts_.set(telemetry::gauge::hashing_queue, static_cast<std::int64_t>(judgements_.size())); }
+
 void gate::impl::overload_all(judgement& of) {
-  while (waiter* const who = take_waiter(of)) who->denied(denial::overloaded);
+  while (waiter* const who = take_waiter(of)) who->denied(turned_away(denial::overloaded));
 }
 
 void gate::impl::refuse_all(judgement& of, denial why, core::clock::time_point verdict) {
@@ -299,12 +301,20 @@ void gate::impl::forget(waiter& who) {
   if (found == places_.end()) return;
   const auto at = found->second;
   places_.erase(found);
-  if (const auto* refusal = std::get_if<refusal_queue::place>(&at)) return refusals_.remove(*refusal);
+  if (const auto* refusal = std::get_if<refusal_queue::place>(&at)) {
+    refusals_.remove(*refusal);
+    if (refusals_.next()) return;
+    armed_for_.reset();
+    refusal_timer_.cancel();  // it would keep a worker that ends
+    return;
+  }
   const auto& judged = std::get<judged_place>(at);
   judged.in->waiters.erase(judged.at);
   // A hash that runs already goes on and is remembered: else a client could have the same wrong token hashed again and again.
-  if (judged.in->waiters.empty() && judgements_.contains(judged.key) && core::defended("H02b") && pool_->withdraw(judged.in->job))
+  if (judged.in->waiters.empty() && judgements_.contains(judged.key) && core::defended("H02b") && pool_->withdraw(judged.in->job)) {
     judgements_.erase(judged.key);
+    show_queue();
+  }
 }
 
 std::variant<permit, denial> gate::impl::admit_certificate(const tls::peer_identity* shown) {

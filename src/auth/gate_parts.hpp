@@ -82,6 +82,7 @@ struct gate::impl : std::enable_shared_from_this<gate::impl> {
   void admit_all(judgement& of, const permit& passed);
   void refuse_all(judgement& of, denial why, core::clock::time_point verdict);
   void overload_all(judgement& of);
+  void show_queue();
   waiter* take_waiter(judgement& of);
 
   void refuse_later(waiter& who, denial why, core::clock::time_point arrival, core::clock::time_point verdict);

@@ -11,10 +11,14 @@ std::size_t size_class(std::size_t bytes) { return static_cast<std::size_t>(std:
 
 }  // namespace
 
-std::unique_ptr<std::byte[]> buffer_pool::take(std::size_t bytes) {
+void buffer_pool::use(std::size_t bytes) {
   const auto before = used_;
   used_ += bytes;
   if (tell_ && before <= watched_ && used_ > watched_) tell_();
+}
+
+std::unique_ptr<std::byte[]> buffer_pool::take(std::size_t bytes) {
+  use(bytes);
   const auto of = size_class(bytes);
   if (of >= spare_.size() || spare_[of].empty()) return std::unique_ptr<std::byte[]>(new std::byte[bytes]);
   auto memory = std::move(spare_[of].back());

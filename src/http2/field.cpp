@@ -1,5 +1,7 @@
 #include <sallyport/http2/field.hpp>
 
+#include <sallyport/core/defence.hpp>
+
 #include <cstring>
 
 namespace sallyport::http2 {
@@ -74,10 +76,18 @@ known identify(std::string_view name) {
   return is_identity(name) ? known::identity : known::other;
 }
 
-stored_fields::stored_fields(const std::vector<field>& from) {
+namespace {
+
+std::size_t text_bytes(const std::vector<field>& of) {
   std::size_t total = 0;
-  for (const auto& f : from) total += f.name.size() + f.value.size();
-  text_.resize(total);
+  for (const auto& f : of) total += f.name.size() + f.value.size();
+  return total;
+}
+
+}  // namespace
+
+stored_fields::stored_fields(const std::vector<field>& from, buffer_pool& pool)
+    : text_(text_bytes(from)), counted_(pool, core::defended("O05h") ? text_.size() + from.size() * sizeof(field) : 0) {
   fields_.reserve(from.size());
   auto* at = text_.data();
   const auto keep = [&at](std::string_view text) {

@@ -24,8 +24,11 @@ constexpr std::array user_fields{user_name};
 constexpr std::array create_fields{user_name, password};
 constexpr std::array update_fields{user_name, password, new_password};
 
+rest_reply not_authenticated() { return {401, json_fault(1800, "user hasn't authenticated")}; }
+
 // As gRPC's errors print in Go, which is how Milvus' REST shows those of its own gRPC side.
 rest_reply shown(const refusal& why) {
+  if (why.grpc_status == grpc::unauthenticated) return not_authenticated();
   std::string_view name = "Internal";
   if (why.grpc_status == grpc::permission_denied) name = "PermissionDenied";
   if (why.grpc_status == grpc::unavailable) name = "Unavailable";
@@ -95,7 +98,7 @@ void service::rest(std::string_view path, const auth::permit& caller, core::byte
   const auto at = std::find_if(endpoints.begin(), endpoints.end(), [&](const endpoint& e) { return e.action == action; });
   if (classify_rest(path) != disposition::answer || at == endpoints.end()) return done(rest_refusal(path));
   // On a listener without tokens nobody is anybody, and the users would be open to all who reach it.
-  if (!caller.user()) return done({401, json_fault(1800, "user hasn't authenticated")});
+  if (!caller.user()) return done(not_authenticated());
   rest_fields sent;
   if (const auto fault = read_json(body, at->shape, sent)) return done(shown(*fault));
   const milvus::call under_way{*this, settings_, store_, log_, caller};

@@ -37,10 +37,8 @@ core::task<void> relay::run() {
   if (!cause_.empty() && !cut_) {
     // One side had stopped taking, and the other one is getting its last words and their end. What a client still sends is read, because a
     // reset would destroy them; what a backend says, nobody hears.
-    if (cause_ == "backend_broken")
-      co_await discard(up_.from);
-    else
-      co_await settle(up_.to);
+    if (cause_ == "backend_broken") co_await discard(up_.from);
+    co_await settle(cause_ == "backend_broken" ? up_.from : up_.to);
     end(cause_);
   }
   if (cause_.empty()) cause_ = "ended";
@@ -52,21 +50,22 @@ core::task<void> relay::carry(way& w) {
       w.sent = co_await w.to.drained();
       if (cut_) co_return;
     }
-    if (!w.sent) {
-      // It takes no more; what it has said before may still be read, and is passed on up to its end.
-      if (cause_.empty()) cause_ = broken(w.to);
-      // A client that has reset has no last words. (Where it had ended in good order before, the error is broken_pipe.)
-      if (&w.to == &up_.from && w.sent.error() == core::asio::error::connection_reset) end(cause_);
-      co_return;
-    }
+    if (!w.sent) co_return takes_no_more(w);
     if (w.input_ended) break;
     const auto got = co_await w.from.receive(w);
     if (cut_) co_return;
     if (!got) co_return end(broken(w.from));
     w.input_ended = *got == core::progress::ended;
   }
-  const auto closed = co_await w.to.close();
-  if (!closed) end(broken(w.to));
+  w.sent = co_await w.to.close();
+  if (!w.sent && !cut_) takes_no_more(w);
+}
+
+// What it has said before may still be read, and is passed on up to its end.
+void relay::takes_no_more(way& w) {
+  if (cause_.empty()) cause_ = broken(w.to);
+  // A client that has reset has no last words. (Where it had ended in good order before, the error is broken_pipe.)
+  if (&w.to == &up_.from && w.sent.error() == core::asio::error::connection_reset) end(cause_);
 }
 
 core::task<void> relay::discard(stream& from) {
@@ -77,9 +76,11 @@ core::task<void> relay::discard(stream& from) {
 core::task<void> relay::settle(stream& to) {
   constexpr auto step = 20ms;  // nothing tells when the peer has confirmed
   core::timer pause(co_await core::asio::this_coro::executor);
-  for (auto left = linger_time / step; left > 0 && !cut_ && to.undelivered() > 0; --left) {
+  auto before = to.undelivered();
+  for (auto left = linger_time / step; left > 0 && !cut_ && before > 0; --left) {
     pause.expires_after(step);
     co_await pause.async_wait(core::await);
+    if (const auto now = to.undelivered(); now < std::exchange(before, now)) left = linger_time / step;
   }
 }
 
@@ -91,6 +92,7 @@ void relay::end(std::string_view cause) noexcept {
 }
 
 bool relay::stalled(way& w, core::clock::time_point now, core::clock::duration limit) {
+  if (!w.sent) return false;  // it never will take more, and the other way has its time
   // More than before without a byte of the other side's is what TLS had to say, and nothing that was taken.
   // (What the peer's system has confirmed counts: as for output_pump.)
   const auto left = w.to.unsent() == 0 ? 0 : w.to.undelivered(), before = std::exchange(w.seen_undelivered, left);

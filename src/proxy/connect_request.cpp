@@ -267,7 +267,6 @@ void connect_request::cut(std::string_view cause, http2::code told) {
 void connect_request::client_gone() { gone(on_->why_gone()); }
 
 void connect_request::gone(std::string_view cause) {
-  if (judging_) around_.gate.forget(*this);
   if (!backend_) record_.gone();
   if (backend_) backend_->stream().reset();
   finish(cause);
@@ -279,14 +278,16 @@ void connect_request::judge_again() {
 }
 
 void connect_request::end_with(const refusal& why) {
-  if (judging_) around_.gate.forget(*this);
   if (!backend_) return refuse(why);
   cut(why.reason, http2::code::cancel);
 }
 
 std::size_t connect_request::held_bytes() const { return (to_ ? to_->held_bytes(down_) : 0) + out_.capacity() + outside_bytes(); }
 
-void connect_request::abandon() { cut("aborted", http2::code::cancel); }
+void connect_request::abandon() {
+  if (!backend_) record_.gone();
+  cut("aborted", http2::code::cancel);
+}
 
 void connect_request::shed() { end_with(refusal_of(broken_off::buffers_short)); }
 
@@ -307,6 +308,7 @@ void connect_request::sweep(core::clock::time_point now) {
 // Whoever called may be one of its own coroutines, or the pump: it goes when they have returned.
 void connect_request::finish(std::string_view cause) {
   if (std::exchange(over_, true)) return;
+  if (std::exchange(judging_, false)) around_.gate.forget(*this);
   around_.tunnels.erase(this);
   if (backend_) {
     record_.moved(to_backend_, to_client_);

@@ -190,12 +190,16 @@ core::task<void> connection::read() {
       co_return;
     }
     if (*got != core::progress::ended) continue;
-    if (!talk_ || closing_) co_return;
-    if (!talk_->requested()) co_return leave_silently();
-    // It sends no more; what it asked for may still be answered.
+    if (!talk_) co_return;
+    if (!closing_ && !talk_->requested()) co_return leave_silently();
+    // It sends no more; what it asked for may still be answered, and the last of that may still be on its way.
     input_ended_ = true;
-    talk_->client_ended();
-    mark();
+    if (closing_) {
+      if (goodbye_said_ && stream_->unsent() == 0) co_return;
+    } else {
+      talk_->client_ended();
+      mark();
+    }
     while (!aborted_ && !tunnel_) co_await until_may_read();
     co_return;
   }
@@ -352,7 +356,7 @@ void connection::shed_unowned() {
 }
 
 void connection::begin_drain() {
-  if (tunnel_) return;
+  if (tunnel_ || closing_) return;
   if (!talk_ || !core::defended("O12a")) {
     cause_ = "drained";
     return abort();

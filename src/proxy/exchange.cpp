@@ -10,12 +10,16 @@
 #include <sallyport/core/expect.hpp>
 #include <sallyport/milvus/rest.hpp>
 
+#include <algorithm>
+
 namespace sallyport::proxy {
 
 using http2::known;
 using http2::make_field;
 
 namespace {
+
+constexpr std::size_t spare_path_bytes = 256;  // what a spare exchange keeps for the next path: nearly all of them have less
 
 std::uint32_t number_in(std::string_view text) {
   std::uint32_t value = 0;
@@ -124,7 +128,7 @@ void exchange::judge(const http2::request_head& head) {
   else
     make_forwarded_fields(head, on.door().credential, fields);
   if (auto* passed = std::get_if<auth::permit>(&verdict)) return pass(std::move(*passed), fields, head.path);
-  judged_ = std::make_unique<http2::stored_fields>(fields);
+  judged_ = std::make_unique<http2::stored_fields>(fields, on.around().buffers);
 }
 
 void exchange::admitted(auth::permit passed) {
@@ -194,7 +198,8 @@ void exchange::route_rest(const std::vector<http2::field>& fields, std::string_v
     return answer_as_rest(said.status, said.body, false);
   }
   answered_here_ = true;
-  if (to_->expects_continue()) to_->send_informational(down_, continue_head());
+  const auto waits = [](const http2::field& f) { return f.id == known::expect; };
+  if (!whole && std::any_of(fields.begin(), fields.end(), waits)) to_->send_informational(down_, continue_head());
   up_ = local_rest_call::start(on_->around(), std::string(target), *permit_, *this);
   if (whole) up_->send({}, true);
 }
@@ -407,7 +412,8 @@ void exchange::sweep(core::clock::time_point now) {
 std::string_view exchange::holder() const { return permit_ ? holder_of(*permit_, on_->source()) : on_->source(); }
 
 std::size_t exchange::held_bytes() const {
-  return (parked_ ? parked_->capacity() : 0) + to_->held_bytes(down_) + (up_ ? up_->held_bytes() : 0);
+  return (judged_ ? judged_->held_bytes() : 0) + (parked_ ? parked_->capacity() : 0) + to_->held_bytes(down_) +
+         (up_ ? up_->held_bytes() : 0);
 }
 
 // What waits is not sent first.
@@ -458,6 +464,7 @@ void exchange::give_back() {
   permit_.reset();
   judged_.reset();
   parked_.reset();
+  if (path_.capacity() > spare_path_bytes) path_ = {};
   around.spare.push_back(this);
 }
 

@@ -29,7 +29,8 @@ std::string_view http1_conversation::over() const {
   if (!cause_.empty()) return cause_;
   if (session_.failed()) return "protocol_error";
   if (session_.closing()) return session_.cut() ? "broken_off" : close_after_ ? "refused" : draining_ ? "drained" : "client_closed";
-  return client_ended_ && !session_.answering() && !session_.has_output() && !on_.writing() ? "client_closed" : "";
+  const bool answered = !session_.answering() && !session_.keeps_input() && !session_.has_output() && !on_.writing();
+  return client_ended_ && answered ? "client_closed" : "";
 }
 
 // ---- requests

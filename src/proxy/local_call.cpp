@@ -14,12 +14,19 @@ namespace {
 
 constexpr std::size_t message_max_bytes = 32 * 1024;  // a name, two passwords and a description are far below
 
-// It may have held a password.
-void wipe(std::vector<std::byte>& body) {
-  if (!body.empty()) explicit_bzero(body.data(), body.size());
+}  // namespace
+
+bool gathered_body::add(core::bytes payload) {
+  if (bytes_.size() + payload.size() > most_ && core::defended("H26a")) return false;
+  if (!payload.empty() && bytes_.capacity() == 0) bytes_.room(most_);  // once: no copy of a password is left behind by growth
+  bytes_.append(payload);
+  return true;
 }
 
-}  // namespace
+void gathered_body::wipe() {
+  if (!bytes_.empty()) explicit_bzero(bytes_.room(0) - bytes_.size(), bytes_.size());
+  bytes_.clear();
+}
 
 upstream::exchange* local_call::start(context& around, std::string path, const auth::permit& caller, upstream::responder& to) {
   const auto call = std::make_shared<local_call>(around, std::move(path), caller, to);
@@ -28,26 +35,23 @@ upstream::exchange* local_call::start(context& around, std::string path, const a
 }
 
 local_call::local_call(context& around, std::string path, const auth::permit& caller, upstream::responder& to)
-    : around_(around), path_(std::move(path)), caller_(caller), to_(&to) {}
-
-local_call::~local_call() { wipe(body_); }
+    : around_(around), path_(std::move(path)), caller_(caller), to_(&to), body_(around.buffers, message_max_bytes) {}
 
 std::size_t local_call::send(core::bytes payload, bool end) {
   const auto self = shared_from_this();
-  if (core::defended("H26a") && body_.size() + payload.size() > message_max_bytes) {
+  if (!body_.add(payload)) {
     milvus::reply too_large;
     too_large.grpc_status = static_cast<std::uint32_t>(grpc_code::resource_exhausted);
     too_large.grpc_message = "message larger than " + std::to_string(message_max_bytes) + " bytes";
     answer(too_large);
     return payload.size();
   }
-  if (body_.empty()) body_.reserve(message_max_bytes);  // once: no copy of a password is left behind by growth
-  body_.insert(body_.end(), payload.begin(), payload.end());
   if (!end) return payload.size();
-  around_.service.call(path_, caller_, body_, [self](milvus::reply reply) {
+  around_.service.call(path_, caller_, body_.view(), [self](milvus::reply reply) {
     const auto& on = self->around_.executor;
     core::asio::post(on, [self, reply = std::move(reply)] { self->answer(reply); });
   });
+  body_.wipe();  // whoever lets go of this last may be the store's thread, and the memory is the worker's
   return payload.size();
 }
 
@@ -87,24 +91,21 @@ upstream::exchange* local_rest_call::start(context& around, std::string path, co
 }
 
 local_rest_call::local_rest_call(context& around, std::string path, const auth::permit& caller, upstream::responder& to)
-    : around_(around), path_(std::move(path)), caller_(caller), to_(&to) {}
-
-local_rest_call::~local_rest_call() { wipe(body_); }
+    : around_(around), path_(std::move(path)), caller_(caller), to_(&to), body_(around.buffers, milvus::rest_body_max_bytes) {}
 
 std::size_t local_rest_call::send(core::bytes payload, bool end) {
   const auto self = shared_from_this();
-  if (body_.size() + payload.size() > milvus::rest_body_max_bytes) {
+  if (!body_.add(payload)) {
     const auto why = refusal_of(broken_off::body_too_large);
     answer(why.http, rest_body(why));
     return payload.size();
   }
-  if (body_.empty()) body_.reserve(milvus::rest_body_max_bytes);  // once: no copy of a password is left behind by growth
-  body_.insert(body_.end(), payload.begin(), payload.end());
   if (!end) return payload.size();
-  around_.service.rest(path_, caller_, body_, [self](milvus::rest_reply reply) {
+  around_.service.rest(path_, caller_, body_.view(), [self](milvus::rest_reply reply) {
     const auto& on = self->around_.executor;
     core::asio::post(on, [self, reply = std::move(reply)] { self->answer(reply.status, reply.body); });
   });
+  body_.wipe();
   return payload.size();
 }
 

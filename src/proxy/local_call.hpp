@@ -9,16 +9,32 @@
 
 namespace sallyport::proxy {
 
+// What a call has sent so far: in one piece that never moves, counted in `limits.buffers`, and wiped, for it may hold passwords. The
+// worker's thread alone.
+class gathered_body {
+ public:
+  gathered_body(http2::buffer_pool& pool, std::size_t most) : bytes_(pool), most_(most) {}
+  ~gathered_body() { wipe(); }
+  bool add(core::bytes payload);  // false: it would be more than the most, and was not taken
+  core::bytes view() const { return bytes_.view(); }
+  std::size_t held_bytes() const { return bytes_.capacity(); }
+  void wipe();  // and gives the memory back
+
+ private:
+  http2::buffer bytes_;
+  const std::size_t most_;
+};
+
 class local_call final : public upstream::exchange, public std::enable_shared_from_this<local_call> {
  public:
   // Lives until it has answered or was cancelled.
   static upstream::exchange* start(context& around, std::string path, const auth::permit& caller, upstream::responder& to);
   local_call(context& around, std::string path, const auth::permit& caller, upstream::responder& to);
-  ~local_call();  // wipes the message: it may hold passwords
 
   std::size_t send(core::bytes payload, bool end) override;
   void credit(std::size_t) override {}
   void cancel() override;
+  std::size_t held_bytes() const override { return body_.held_bytes(); }
 
  private:
   void answer(const milvus::reply& with);
@@ -26,7 +42,7 @@ class local_call final : public upstream::exchange, public std::enable_shared_fr
   std::string path_;
   auth::permit caller_;
   upstream::responder* to_;
-  std::vector<std::byte> body_;
+  gathered_body body_;
   std::shared_ptr<local_call> self_;
 };
 
@@ -35,11 +51,11 @@ class local_rest_call final : public upstream::exchange, public std::enable_shar
  public:
   static upstream::exchange* start(context& around, std::string path, const auth::permit& caller, upstream::responder& to);
   local_rest_call(context& around, std::string path, const auth::permit& caller, upstream::responder& to);
-  ~local_rest_call();
 
   std::size_t send(core::bytes payload, bool end) override;
   void credit(std::size_t) override {}
   void cancel() override;
+  std::size_t held_bytes() const override { return body_.held_bytes(); }
 
  private:
   void answer(std::uint32_t status, std::string_view body);
@@ -47,7 +63,7 @@ class local_rest_call final : public upstream::exchange, public std::enable_shar
   std::string path_;
   auth::permit caller_;
   upstream::responder* to_;
-  std::vector<std::byte> body_;
+  gathered_body body_;
   std::shared_ptr<local_rest_call> self_;
 };
 

@@ -100,11 +100,20 @@ listener_context worker::impl::context_of(const listener_settings& on, std::shar
 core::task<void> worker::impl::serve(std::shared_ptr<connection> accepted, telemetry::listener_counts& counted) {
   counted.accepted.add();
   counted.open.raise();
+  // Also when the task is cancelled in the middle.
+  struct presence {
+    impl& in;
+    connection& who;
+    telemetry::listener_counts& counted;
+    ~presence() {
+      in.connections.erase(&who);
+      counted.open.lower();
+      if (in.draining) in.sweeper.cancel();
+    }
+  };
   connections.insert(accepted.get());
+  const presence here{*this, *accepted, counted};
   co_await accepted->run();
-  connections.erase(accepted.get());
-  counted.open.lower();
-  if (draining) sweeper.cancel();
 }
 
 core::task<void> worker::impl::sweep() {

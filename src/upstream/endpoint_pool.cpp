@@ -103,7 +103,7 @@ exchange* endpoint_pool::refused(failure why) {
 void endpoint_pool::count(failure why) {
   constexpr std::uint32_t broken_max = 5;
   counted_.count(label_of(why));
-  if (why == failure::broken && ++broken_in_a_row_ % broken_max == 0) failing(telemetry::ejection::broken);
+  if (why == failure::broken && !making_way_ && ++broken_in_a_row_ % broken_max == 0) failing(telemetry::ejection::broken);
 }
 
 void endpoint_pool::failing(telemetry::ejection why) {

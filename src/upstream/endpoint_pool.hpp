@@ -119,6 +119,7 @@ class endpoint_pool : public opener {
   telemetry::backend_counts& counted_;
   fair_line line_;  // requests without a connection
   bool stopped_ = false, retired_ = false;
+  bool making_way_ = false;  // what breaks off now is our own doing
 
  private:
   void tell_answered();

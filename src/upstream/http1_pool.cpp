@@ -162,7 +162,9 @@ void http1_exchange::credit(std::size_t bytes) {
   if (on) on->credit(bytes);
 }
 
-std::size_t http1_exchange::held_bytes() const { return held ? held->body.capacity() : on ? on->held_bytes() : 0; }
+std::size_t http1_exchange::held_bytes() const {
+  return held ? held->fields.held_bytes() + held->body.capacity() : on ? on->held_bytes() : 0;
+}
 
 void http1_exchange::cancel() {
   auto& from = static_cast<http1_pool&>(*home);

@@ -9,7 +9,7 @@
 namespace sallyport::upstream {
 
 struct parked {
-  parked(const std::vector<http2::field>& head, http2::buffer_pool& pool, bool whole) : fields(head), body(pool), end(whole) {}
+  parked(const std::vector<http2::field>& head, http2::buffer_pool& pool, bool whole) : fields(head, pool), body(pool), end(whole) {}
 
   // What came while it waited; all of it is kept.
   std::size_t add(core::bytes payload, bool last) {

@@ -97,7 +97,9 @@ void pool::make_way() {
   const auto oldest = std::find_if(connections_.begin(), connections_.end(), [](const auto& c) { return c->leaving(); });
   SALLYPORT_EXPECT(oldest != connections_.end());
   const auto leaving = *oldest;
+  making_way_ = true;  // it is none of the endpoint's faults
   leaving->make_way();
+  making_way_ = false;
 }
 
 void pool::connect_if_wanted() {

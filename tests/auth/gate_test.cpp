@@ -245,12 +245,15 @@ BOOST_AUTO_TEST_CASE(a_waiter_that_was_forgotten_is_not_told_and_its_hash_does_n
   BOOST_TEST(pool->waiting() == 1u);
   at->door().forget(parked);
   BOOST_TEST(pool->waiting() == 1u);
+  BOOST_TEST(at->shows("sallyport_hashing_queue 2"));
   at->door().forget(also_parked);
   at->door().forget(also_parked);
   BOOST_TEST(pool->waiting() == 0u);
+  BOOST_TEST(at->shows("sallyport_hashing_queue 1"));
   hasher.release();
   at->until([&] { return running.told > 0; });
   at->turn();
+  BOOST_TEST(at->shows("sallyport_hashing_queue 0"));
   BOOST_TEST(parked.told + also_parked.told == 0);
   BOOST_TEST(hasher.hashes() == 1);
 }

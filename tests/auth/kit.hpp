@@ -125,6 +125,7 @@ class worker {
   ~worker() { gate_.reset(); }
 
   gate& door() { return *gate_; }
+  bool shows(const std::string& line) const { return metrics_.page().find("\n" + line + "\n") != std::string::npos; }
   form spoken = form::grpc;  // of every request from here on
   void close() { gate_.reset(); }
   core::asio::io_context& context() { return context_; }

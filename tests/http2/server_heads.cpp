@@ -248,15 +248,16 @@ BOOST_AUTO_TEST_CASE(names_in_the_table_are_known_in_every_spelling_that_matters
 }
 
 BOOST_AUTO_TEST_CASE(fields_that_have_to_wait_are_copied) {
+  buffer_pool pool;
   std::vector<field> from;
   {
     const std::string name = "x-long-enough-for-the-heap", value = "a value that is long enough as well";
     from.push_back(make_field(known::other, name, value));
     from.push_back({name, "", known::authorization, true, 0});
-    stored_fields kept(from);
-    from.clear();
-    const auto moved = std::move(kept);
-    from = moved.fields();
+    const stored_fields kept(from, pool);
+    BOOST_TEST(pool.used_bytes() == kept.held_bytes());
+    BOOST_TEST(kept.held_bytes() > name.size() + value.size());
+    from = kept.fields();
     BOOST_TEST(from[0].name == name);
     BOOST_TEST(from[0].value == value);
     BOOST_TEST((from[0].name.data() != name.data()));

@@ -36,6 +36,14 @@ BOOST_FIXTURE_TEST_CASE(root_and_admin_manage_users_by_rest, peopled) {
   }
 }
 
+BOOST_FIXTURE_TEST_CASE(a_caller_who_is_dropped_before_the_change_has_not_authenticated, peopled) {
+  const auto before = as("boss");
+  BOOST_TEST(dropped("root", "boss") == done);
+  BOOST_TEST(post_as(before, "/v2/vectordb/users/create", R"({"userName":"u3","password":"secret-3"})") ==
+             fault(1800, "user hasn't authenticated", 401));
+  BOOST_TEST(record("u3") == nullptr);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_user_sees_and_changes_itself_by_rest_and_nobody_else, peopled) {
   BOOST_TEST(described("u1", "u1") == data(R"(["readonly","readwrite"])"));
   BOOST_TEST(changed("u1", "u1", "wrong-1", "secret-3") == fault(1400, wrong_old));

@@ -51,9 +51,9 @@ BOOST_AUTO_TEST_CASE(a_compressed_message_is_unimplemented) {
 }
 
 BOOST_AUTO_TEST_CASE(a_message_above_the_bound_is_refused_by_its_prefix_alone) {
-  BOOST_TEST(refused_frame("\0\0\1\0\0"s) == (refusal{13, "grpc: the request ends within its message"}));
-  BOOST_TEST(refused_frame("\0\0\1\0\1"s) == (refusal{8, "grpc: received message larger than max (65537 vs. 65536)"}));
-  BOOST_TEST(refused_frame("\0\xff\xff\xff\xff"s) == (refusal{8, "grpc: received message larger than max (4294967295 vs. 65536)"}));
+  BOOST_TEST(refused_frame("\0\0\0\x80\0"s) == (refusal{13, "grpc: the request ends within its message"}));
+  BOOST_TEST(refused_frame("\0\0\0\x80\1"s) == (refusal{8, "grpc: received message larger than max (32769 vs. 32768)"}));
+  BOOST_TEST(refused_frame("\0\xff\xff\xff\xff"s) == (refusal{8, "grpc: received message larger than max (4294967295 vs. 32768)"}));
 }
 
 BOOST_AUTO_TEST_CASE(utf8_is_told_from_what_only_looks_like_it) {

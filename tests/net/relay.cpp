@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <thread>
+
 using namespace sallyport;
 using namespace sallyport::support;
 using namespace std::chrono_literals;
@@ -17,6 +19,22 @@ core::task<void> note_end(net::relay& of, bool& over) {
   co_await of.run();
   over = true;
 }
+
+// Where the end is words of the stream's own, as in TLS, saying it may fail.
+struct unclosable final : net::stream {
+  unclosable(core::tcp_socket socket, net::workbench& bench) : in(std::move(socket), bench) {}
+  core::task<answer> receive(net::receiver& to) override { return in.receive(to); }
+  answer write(core::bytes data) override { return in.write(data); }
+  core::task<answer> drained() override { return in.drained(); }
+  answer try_close() override { return fails ? answer(core::error_code(asio::error::broken_pipe)) : in.try_close(); }
+  void abort() noexcept override { in.abort(); }
+  void reset() noexcept override { in.reset(); }
+  std::size_t unsent() const override { return in.unsent(); }
+  std::size_t undelivered() override { return in.undelivered(); }
+  bool is_gone() override { return in.is_gone(); }
+  net::plain_stream in;
+  bool fails = false;
+};
 
 // A relay between two descriptors of the test's, which take and hold little.
 struct relayed {
@@ -64,7 +82,8 @@ struct relayed {
   worker on;
   std::pair<core::tcp_socket, int> to_client{on.connection(16 * 1024)}, to_backend{on.connection(16 * 1024)};
   int &client = to_client.second, &backend = to_backend.second;
-  net::plain_stream near{std::move(to_client.first), on.bench}, far{std::move(to_backend.first), on.bench};
+  net::plain_stream near{std::move(to_client.first), on.bench};
+  unclosable far{std::move(to_backend.first), on.bench};
   net::relay bytes{near, far};
   bool over = false;
 };
@@ -148,4 +167,50 @@ BOOST_AUTO_TEST_CASE(what_a_client_has_said_arrives_whole_though_its_backend_has
   BOOST_TEST((got == upload.substr(0, sent)));
   BOOST_TEST(r.over_within(1s));
   BOOST_TEST(r.bytes.cause() == "ended");
+}
+
+namespace {
+
+// What the client still gets, read steadily and not fast; the relay is swept meanwhile.
+std::size_t read_slowly(relayed& r, core::clock::duration write_stall) {
+  std::size_t all = 0;
+  char some[1024];
+  ssize_t got = -1;
+  r.drive([&] {
+    std::this_thread::sleep_for(2ms);
+    if ((got = ::recv(r.client, some, sizeof some, MSG_DONTWAIT)) > 0) all += static_cast<std::size_t>(got);
+    r.bytes.sweep(core::clock::now(), write_stall, 0s);
+    return got == 0 || (got < 0 && errno != EAGAIN);
+  });
+  return all;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(the_backends_last_words_arrive_though_it_cannot_be_told_that_the_client_has_ended) {
+  relayed r;
+  r.far.fails = true;
+  const std::string words(256 * 1024, 'x');
+  std::size_t said = 0;
+  BOOST_REQUIRE(r.drive([&] {
+    const auto n = ::send(r.backend, words.data(), words.size() - said, MSG_NOSIGNAL | MSG_DONTWAIT);
+    said += n > 0 ? static_cast<std::size_t>(n) : 0;
+    char some[1024];
+    if (said < words.size() && ::recv(r.client, some, sizeof some, MSG_DONTWAIT | MSG_PEEK) > 0 && n < 0) return true;
+    return said == words.size();
+  }));
+  ::shutdown(r.backend, SHUT_WR);
+  ::shutdown(r.client, SHUT_WR);
+  BOOST_TEST(read_slowly(r, 60s) == said);
+  BOOST_TEST(r.over_within(5s));
+  BOOST_TEST(r.bytes.cause() == "backend_broken");
+}
+
+BOOST_AUTO_TEST_CASE(a_side_that_is_dead_does_not_stall_while_the_other_gets_its_words) {
+  relayed r;
+  r.fill(r.client);
+  r.fill(r.backend);
+  ::close(std::exchange(r.backend, -1));  // with bytes unread: a reset
+  read_slowly(r, 50ms);
+  BOOST_TEST(r.bytes.cause() == "backend_broken");
 }

@@ -72,6 +72,22 @@ BOOST_AUTO_TEST_CASE(whoever_is_abandoned_with_tunnels_open_ends_at_once) {
   BOOST_TEST(p.on.log().find("tunnel_closed cause=aborted") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(whoever_is_abandoned_while_a_refusal_waits_for_its_time_ends_at_once) {
+  passage::options chosen;
+  chosen.refusal_floor = 5s;
+  connect_passage p(chosen);
+  http1_client one(p.on.port());
+  one.raw("CONNECT " + p.target() + " HTTP/1.1\r\nhost: " + p.target() + "\r\nproxy-authorization: Basic " + token("root", "wrong") +
+          "\r\n\r\n");
+  BOOST_REQUIRE(p.on.metrics_have("sallyport_auth_checks_total{result=\"refused\"} 1"));
+  const auto begun = steady::now();
+  p.on.drain();
+  p.on.abandon();
+  p.on.join();
+  BOOST_TEST((steady::now() - begun < 3s));
+  BOOST_TEST(p.bytes.connections() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_stream_whose_window_stays_shut_is_a_side_that_takes_nothing) {
   passage::options chosen;
   chosen.response_stall = 1s;

@@ -135,6 +135,36 @@ BOOST_AUTO_TEST_CASE(what_is_sent_behind_a_request_that_stands_still_counts_for_
 }
 
 // Whoever has more than an eighth loses that first; what is gone then is not asked again when all give way.
+// Before anybody has shown a password.
+BOOST_AUTO_TEST_CASE(heads_that_wait_for_a_verdict_count_for_where_they_come_from) {
+  passage::options chosen;
+  chosen.refusal_floor = 5s;
+  chosen.buffers = 1024 * 1024;
+  passage on(chosen);
+  auto client = on.client();
+  const auto large = request(path_of("Echo"), token("root", "wrong"), {{"x-large", std::string(8'000, 'x')}});
+  for (int i = 0; i < 40; ++i) client.open(large, true);
+  BOOST_TEST(on.log_has("buffers_short holder=127.0.0.1", 4s));
+  BOOST_TEST(on.backend.saw_nothing());
+}
+
+BOOST_AUTO_TEST_CASE(calls_that_are_answered_here_count_for_their_user_as_long_as_they_are_not_whole) {
+  passage::options chosen;
+  chosen.buffers = 1024 * 1024;
+  chosen.rest_port = 1;
+  passage on(chosen);
+  auto client = on.client();
+  for (int i = 0; i < 20; ++i) {
+    const auto call = client.open(request(user_call("CreateCredential")), false);
+    client.data(call, std::string("\0\0\0\x10\0half", 9), false);
+    const auto rest = client.open(head_of({"POST", "/v2/vectordb/users/create", {{"authorization", bearer}}}), false);
+    client.data(rest, "{", false);
+  }
+  BOOST_TEST(on.log_has("buffers_short holder=root"));
+  BOOST_TEST(on.log_has("reason=buffers_short"));
+  BOOST_TEST(on.backend.saw_nothing());
+}
+
 BOOST_AUTO_TEST_CASE(more_than_an_eighth_and_nine_tenths_may_be_passed_at_once) {
   passage on(small());
   std::vector<std::unique_ptr<holder>> others;

@@ -25,7 +25,7 @@ telemetry::log_settings to_file(const std::string& path) {
 
 auth::settings quick(const passage::options& chosen) {
   auth::settings made;
-  made.refusal_floor = 2ms;
+  made.refusal_floor = chosen.refusal_floor;
   made.hash_queue_max = chosen.hash_queue;
   return made;
 }

@@ -69,7 +69,7 @@ class passage {
   struct options {
     std::chrono::milliseconds handshake{10'000}, first_request{60'000}, idle{900'000}, write_stall{60'000}, drain{30'000};
     std::chrono::milliseconds http1_head{10'000}, http1_idle{60'000}, tunnel_idle{0};
-    std::chrono::milliseconds response_stall{60'000};
+    std::chrono::milliseconds response_stall{60'000}, refusal_floor{2};
     std::size_t buffers = 256 * 1024 * 1024;
     std::uint32_t connections = 1'000, hash_queue = 1'024;
     bool tokens = true;

@@ -240,6 +240,12 @@ BOOST_AUTO_TEST_CASE(users_are_answered_here_and_a_body_without_end_is_refused) 
   BOOST_TEST(client.answer().status() == 100);
   client.raw("{}");
   BOOST_TEST(client.answer().status() == 200);
+  auto two = p.on.client();
+  const auto id = two.open(head_of({"POST", "/v2/vectordb/users/list", {{"authorization", bearer}, {"expect", "100-continue"}}}), false);
+  BOOST_REQUIRE(two.until([&] { return two.at(id).header_blocks == 1; }));
+  BOOST_TEST(support::find(two.at(id).head, ":status") == "100");
+  two.data(id, "{}", true);
+  BOOST_TEST(support::find(two.finish(id).trailers, ":status") == "200");
   BOOST_TEST(p.saw_nothing());
 }
 

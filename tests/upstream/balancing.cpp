@@ -4,7 +4,6 @@
 #include "connection.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace sallyport::upstream {
 namespace {
@@ -109,23 +108,29 @@ BOOST_AUTO_TEST_CASE(a_connection_of_some_age_takes_no_new_requests_finishes_and
   BOOST_TEST(on[0].connections() == 2U);
 }
 
-// A stream may last for ever, and keeps its connection as long.
+// A stream may last for ever, and keeps its connection as long. What we end for others is none of the endpoint's faults.
 BOOST_AUTO_TEST_CASE(however_many_connections_only_finish_there_is_one_for_what_comes) {
   auto chosen = still();
   chosen.connections = 2;
   chosen.max_connection_age = 5s;
-  several on(1, chosen);
-  std::array<told, 4> old_ones;
-  for (auto& one : old_ones) {
-    on.open_and_wait(one, "Hang", 0);
+  several on(2, chosen);
+  // On each of the two four connections: five streams, one, one and one.
+  std::vector<std::unique_ptr<told>> old_ones;
+  const auto open_on_both = [&](std::size_t streams) {
+    for (std::size_t left = 2 * streams; left > 0; --left) BOOST_REQUIRE(on.open(*old_ones.emplace_back(std::make_unique<told>()), "Hang"));
+    BOOST_REQUIRE(on.until([&] { return on.seen(0) + on.seen(1) == old_ones.size(); }));
+    BOOST_TEST(on.seen(0) == on.seen(1));
     on.sweep_in(6'100ms);
-  }
-  BOOST_TEST(on[0].connections() == 4U);
+  };
+  for (const std::size_t streams : {5U, 1U, 1U, 1U}) open_on_both(streams);
+  for (const std::size_t which : {0U, 1U}) BOOST_TEST(on[which].connections() == 4U);
   BOOST_TEST(on.call());
-  BOOST_TEST((old_ones[0].why == failure::broken));
-  for (const std::size_t i : {1U, 2U, 3U}) BOOST_TEST(!old_ones[i].over(), i);
-  BOOST_TEST(on.counted.connections.value() == 4);
-  BOOST_TEST(on.ejected(telemetry::ejection::died_young) == 0U);
+  BOOST_TEST(on[0].connections() + on[1].connections() == 9U);
+  BOOST_TEST(on.counted.connections.value() == 8);
+  const auto is_broken = [](const auto& one) { return one->why == failure::broken; };
+  BOOST_TEST(std::count_if(old_ones.begin(), old_ones.begin() + 10, is_broken) == 5);  // of the endpoint that got the call
+  BOOST_TEST(std::none_of(old_ones.begin() + 10, old_ones.end(), [](const auto& one) { return one->over(); }));
+  for (const auto why : {telemetry::ejection::died_young, telemetry::ejection::broken}) BOOST_TEST(on.ejected(why) == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(a_connection_that_has_come_to_stream_2_to_the_30th_takes_no_new_requests) {

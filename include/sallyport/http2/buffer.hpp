@@ -22,16 +22,32 @@ class buffer_pool {
   std::unique_ptr<std::byte[]> take(std::size_t bytes);  // chunk_bytes, or that times a power of two
   void give(std::unique_ptr<std::byte[]> memory, std::size_t bytes);
 
-  // What buffers own now; what is kept for the next is not in it.
+  // What buffers own now, and what counts with them; what is kept for the next is not in it.
   std::size_t used_bytes() const { return used_; }
   // Calls `tell` whenever more than `bytes` come into use, from within a buffer that grows: it may note that, and no more.
   void watch(std::size_t bytes, std::function<void()> tell) { watched_ = bytes, tell_ = std::move(tell); }
 
  private:
+  friend class counted_bytes;
+  void use(std::size_t bytes);
   // Of 4 to 512 KiB. The allocator would give the large ones back to the system each time.
   std::array<std::vector<std::unique_ptr<std::byte[]>>, 8> spare_;
   std::size_t used_ = 0, watched_ = 0, spare_bytes_ = 0;
   std::function<void()> tell_;
+};
+
+// Memory that is not the pool's, and counts with it as long as this lives.
+class counted_bytes {
+ public:
+  counted_bytes(buffer_pool& pool, std::size_t bytes) : pool_(pool), bytes_(bytes) { pool_.use(bytes_); }
+  ~counted_bytes() { pool_.used_ -= bytes_; }
+  counted_bytes(const counted_bytes&) = delete;
+  counted_bytes& operator=(const counted_bytes&) = delete;
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  buffer_pool& pool_;
+  const std::size_t bytes_;
 };
 
 class buffer {

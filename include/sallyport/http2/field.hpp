@@ -1,6 +1,8 @@
 // Header fields, decoded: names and values as views, and which of the names that we care about a name is, found once while decoding.
 #pragma once
 
+#include <sallyport/http2/buffer.hpp>
+
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -82,17 +84,17 @@ struct decoded_block {
   bool too_many = false;  // of a head over the limits: by the number of its fields
 };
 
-// Copies a list of fields: what has to wait takes its own copy.
+// Copies a list of fields: what has to wait takes its own copy, which counts as the pool's memory does.
 class stored_fields {
  public:
-  explicit stored_fields(const std::vector<field>& from);
-  stored_fields(stored_fields&&) = default;
-  stored_fields& operator=(stored_fields&&) = default;
+  stored_fields(const std::vector<field>& from, buffer_pool& pool);
   const std::vector<field>& fields() const { return fields_; }
+  std::size_t held_bytes() const { return counted_.bytes(); }
 
  private:
   std::vector<char> text_;
   std::vector<field> fields_;
+  counted_bytes counted_;
 };
 
 }  // namespace sallyport::http2

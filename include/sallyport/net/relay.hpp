@@ -55,6 +55,7 @@ class relay {
     core::clock::time_point taken_at{};
   };
   core::task<void> carry(way& w);
+  void takes_no_more(way& w);
   core::task<void> discard(stream& from);
   core::task<void> settle(stream& to);
   bool stalled(way& w, core::clock::time_point now, core::clock::duration limit);
