@@ -1,5 +1,7 @@
 #include "builder.hpp"
 
+#include <boost/algorithm/string/case_conv.hpp>
+
 namespace sallyport::config {
 
 void builder::listeners() {
@@ -196,7 +198,8 @@ void builder::names_of(const node& block, const std::string& below, tls::server_
         if (name.is != node::kind::scalar) continue;
         const auto words = tls::fault_of(tls::allow_rule{.dns = name.text});
         if (!words.empty()) complain(name.at, words);
-        if (!taken.insert(name.text).second) complain(name.at, "'" + name.text + "' has a policy already", "name it once");
+        if (!taken.insert(boost::algorithm::to_lower_copy(name.text)).second)
+          complain(name.at, "'" + name.text + "' has a policy already", "name it once");
         made.names.push_back(name.text);
       }
     }

@@ -54,6 +54,21 @@ void add_files(const policy_settings& of, std::vector<std::string>& to) {
   to.insert(to.end(), of.crls.begin(), of.crls.end());
 }
 
+// Of policies that name none. A name that is said goes before one that a certificate has; of two certificates that have it, neither does,
+// for one may ask for client certificates where the other does not.
+void add_certificate_names(const server_settings& settings, context::parts& all, std::vector<fault>& faults) {
+  for (std::size_t index = 1; index < all.policies.size(); ++index) {
+    if (!settings.by_name[index - 1].names.empty()) continue;
+    for (const auto& pair : all.policies[index]->pairs)
+      for (const auto& name : pair.names) {
+        const auto owner = all.names.add(name, index);
+        if (owner != index && settings.by_name[owner - 1].names.empty())
+          faults.push_back(wrong(settings.by_name[index - 1].policy.certificates.front().cert,
+                                 "its name " + name + " has a policy already, by another certificate: say in one 'names' whose it is"));
+      }
+  }
+}
+
 }  // namespace
 
 bool always_requires_certificates(const server_settings& s) {
@@ -95,12 +110,9 @@ boost::system::result<std::shared_ptr<const context>, std::vector<fault>> contex
   all.policies.push_back(load_policy(settings, settings.any_protocol, faults, all.warnings));
   for (const auto& named : settings.by_name) {
     all.policies.push_back(load_policy(named.policy, settings.any_protocol, faults, all.warnings));
-    const auto index = all.policies.size() - 1;
-    for (const auto& name : named.names) all.names.add(name, index);
-    if (!named.names.empty()) continue;
-    for (const auto& pair : all.policies.back()->pairs)
-      for (const auto& name : pair.names) all.names.add(name, index);
+    for (const auto& name : named.names) all.names.add(name, all.policies.size() - 1);
   }
+  add_certificate_names(settings, all, faults);
   ERR_clear_error();
   if (!faults.empty()) return faults;
   if (!shared.empty()) all.tickets->use(std::move(shared));  // they are in force at once, and nothing is wrong any more

@@ -242,12 +242,10 @@ std::unique_ptr<policy> load_policy(const policy_settings& settings, bool any_pr
   return made;
 }
 
-void name_table::add(std::string_view name, std::size_t index) {
+std::size_t name_table::add(std::string_view name, std::size_t index) {
   const auto lower = lower_case(name);
-  if (lower.starts_with("*."))
-    below_.emplace(lower.substr(2), index);
-  else
-    exact_.emplace(lower, index);
+  const auto [at, added] = lower.starts_with("*.") ? below_.emplace(lower.substr(2), index) : exact_.emplace(lower, index);
+  return at->second;
 }
 
 std::optional<std::size_t> name_table::find(std::string_view name) const {

@@ -17,7 +17,7 @@ using ssl_ctx_ptr = std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>>;
 // Exact names and those with a wildcard label, in lower case.
 class name_table {
  public:
-  void add(std::string_view name, std::size_t index);  // the first one stays
+  std::size_t add(std::string_view name, std::size_t index);  // the first one stays: whose it is now
   std::optional<std::size_t> find(std::string_view name) const;
 
  private:

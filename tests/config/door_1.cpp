@@ -53,6 +53,8 @@ BOOST_AUTO_TEST_CASE(a_rule_that_lets_in_more_than_it_says_is_told_with_its_plac
              "F/c.yaml:9:12: error: 'listeners[].tls.allow' is empty (leave it out to let every certificate of the CA in)\n");
   BOOST_TEST(told_about(listener("    names: [{names: [x.example, x.example], certificates: [{cert: d, key: l}]}]\n")) ==
              "F/c.yaml:7:33: error: 'x.example' has a policy already (name it once)\n");
+  BOOST_TEST(told_about(listener("    names: [{names: [x.example, X.Example], certificates: [{cert: d, key: l}]}]\n")) ==
+             "F/c.yaml:7:33: error: 'X.Example' has a policy already (name it once)\n");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

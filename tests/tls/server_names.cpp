@@ -89,3 +89,22 @@ BOOST_FIXTURE_TEST_CASE(a_name_may_have_a_policy_of_its_own, names) {
   BOOST_TEST(by->policy_for("ADMIN.example") == 1U);
   BOOST_TEST(by->policy_for("a.example") == 0U);
 }
+
+// Else a policy that asks for certificates could be there and never asked.
+BOOST_FIXTURE_TEST_CASE(a_name_that_is_said_goes_before_one_that_a_certificate_has_and_two_certificates_cannot_share_one, names) {
+  const policy_settings lax{.certificates = {{a_rsa.cert, a_rsa.key}}};
+  const policy_settings strict{.certificates = {{a.cert, a.key}}, .clients = client_certificates::required, .client_ca = ca.cert};
+  auto settings = server_settings{all};
+  settings.by_name = {{{}, lax}, {{"A.example"}, strict}};
+  const auto by = load(settings);
+  BOOST_TEST(by->policy_for("a.example") == 2U);
+  BOOST_TEST(by->policy_for("localhost") == 1U);
+  settings.by_name = {{{}, lax}, {{}, strict}};
+  const auto refused = context::load(settings);
+  BOOST_REQUIRE(!refused);
+  BOOST_REQUIRE(refused.error().size() == 1U);
+  BOOST_TEST(refused.error()[0].text ==
+             a.cert + ": its name a.example has a policy already, by another certificate: say in one 'names' whose it is");
+  settings.by_name = {{{"a.example"}, lax}, {{}, strict}};
+  BOOST_TEST(load(settings)->policy_for("a.example") == 1U);
+}
