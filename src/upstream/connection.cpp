@@ -204,6 +204,9 @@ void connection::lost(core::error_code why, std::string_view words) {
   if (std::exchange(lost_, true)) return;
   ended_ = true;
   const auto streams = session_.open_streams();
+  // One that a backend ends in good order after some work, however soon, has not failed: nginx does so after a thousand requests.
+  const bool orderly = retired_ || (useful_ && session_.retiring());
+  const bool young = !orderly && core::clock::now() - born_ < young_age;
   session_.for_each_stream([this](http2::stream& s) {
     if (s.owner) failed(s, failure::broken);
   });
@@ -213,7 +216,7 @@ void connection::lost(core::error_code why, std::string_view words) {
                                                          {"code", name_of(session_.failure())},
                                                          {"reason", session_.failure_reason()},
                                                          {"streams", streams}});
-  } else if (streams && !home_.stopped_) {
+  } else if ((streams || young) && !home_.stopped_) {  // an alert of TLS 1.3 may come before the first request has left
     home_.around_.log.warning("backend_lost", {{"backend", home_.settings_.name},
                                                {"endpoint", home_.where().label},
                                                {"reason", words.empty() ? words_for(*stream_, why) : std::string(words)},
@@ -221,9 +224,7 @@ void connection::lost(core::error_code why, std::string_view words) {
   } else {
     home_.around_.log.debug("backend_connection_closed", {{"backend", home_.settings_.name}, {"reason", words_for(*stream_, why)}});
   }
-  // One that a backend ends in good order after some work, however soon, has not failed: nginx does so after a thousand requests.
-  const bool orderly = retired_ || (useful_ && session_.retiring());
-  home_.lost(*this, !orderly && core::clock::now() - born_ < young_age);
+  home_.lost(*this, young);
 }
 
 void connection::sweep(core::clock::time_point now) {
