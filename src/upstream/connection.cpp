@@ -207,6 +207,7 @@ void connection::lost(core::error_code why, std::string_view words) {
   // One that a backend ends in good order after some work, however soon, has not failed: nginx does so after a thousand requests.
   const bool orderly = retired_ || (useful_ && session_.retiring());
   const bool young = !orderly && core::clock::now() - born_ < young_age;
+  const bool is_alert = !stream_->reason().empty();  // in TLS 1.3 it may come before the first request has left
   session_.for_each_stream([this](http2::stream& s) {
     if (s.owner) failed(s, failure::broken);
   });
@@ -216,7 +217,7 @@ void connection::lost(core::error_code why, std::string_view words) {
                                                          {"code", name_of(session_.failure())},
                                                          {"reason", session_.failure_reason()},
                                                          {"streams", streams}});
-  } else if ((streams || young) && !home_.stopped_) {  // an alert of TLS 1.3 may come before the first request has left
+  } else if ((streams || (young && is_alert)) && !home_.stopped_) {
     home_.around_.log.warning("backend_lost", {{"backend", home_.settings_.name},
                                                {"endpoint", home_.where().label},
                                                {"reason", words.empty() ? words_for(*stream_, why) : std::string(words)},
