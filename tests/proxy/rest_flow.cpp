@@ -62,9 +62,9 @@ BOOST_AUTO_TEST_CASE(a_client_that_does_not_read_stops_the_backend_and_gets_all_
 BOOST_AUTO_TEST_CASE(a_body_goes_on_while_the_client_does_not_take_its_answer) {
   rest_passage p;
   auto client = p.client(8 * 1024);
-  const auto body = pattern(2 * fake_http1::large_bytes, 5);
+  const auto body = pattern(fake_http1::large_bytes + 4 * 1024 * 1024, 5);
   const auto text = on_the_wire({"POST", "/v2/duplex", {{"authorization", bearer}}, body});
-  auto sends = std::async(std::launch::async, [&] { client.raw(text); });
+  auto sends = std::async(std::launch::async, [&] { client.socket().write(text, 50s); });
   BOOST_REQUIRE(p.rest.until_count(1));
   pollfd at{client.socket().descriptor(), POLLOUT, 0};
   while (::poll(&at, 1, 300) > 0) std::this_thread::yield();
