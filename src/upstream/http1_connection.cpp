@@ -78,7 +78,7 @@ std::size_t http1_connection::send(core::bytes payload, bool end) {
 void http1_connection::credit(std::size_t bytes) {
   session_.credit(bytes);
   pump_.mark();
-  if (takes_nothing()) wanted_.cancel();
+  wanted_.cancel();  // the flush tells only when all has left
 }
 
 // ---- the answer

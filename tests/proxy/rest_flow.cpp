@@ -2,6 +2,9 @@
 // (docs/passage.md 19 and 20).
 #include "rest.hpp"
 
+#include <future>
+#include <thread>
+
 namespace sallyport::proxy::testing {
 
 BOOST_AUTO_TEST_SUITE(rest_flow)
@@ -53,6 +56,24 @@ BOOST_AUTO_TEST_CASE(a_client_that_does_not_read_stops_the_backend_and_gets_all_
     BOOST_TEST(two.at(id).ended);
     BOOST_TEST((two.at(id).body == pattern(fake_http1::large_bytes)), path);
   }
+}
+
+// A client that sends all before it reads, and a backend that answers before it reads: neither waits for us.
+BOOST_AUTO_TEST_CASE(a_body_goes_on_while_the_client_does_not_take_its_answer) {
+  rest_passage p;
+  auto client = p.client(8 * 1024);
+  const auto body = pattern(fake_http1::large_bytes + 4 * 1024 * 1024, 5);
+  const auto text = on_the_wire({"POST", "/v2/duplex", {{"authorization", bearer}}, body});
+  auto sends = std::async(std::launch::async, [&] { client.socket().write(text, 50s); });
+  BOOST_REQUIRE(p.rest.until_count(1));
+  pollfd at{client.socket().descriptor(), POLLOUT, 0};
+  while (::poll(&at, 1, 300) > 0) std::this_thread::yield();
+  p.rest.tell();
+  sends.get();
+  const auto got = client.answer(false, 30s);
+  BOOST_TEST((got.body == pattern(fake_http1::large_bytes)));
+  BOOST_TEST(p.rest.until([](const auto& all) { return all[0].whole; }));
+  BOOST_TEST((p.rest.last().body == body));
 }
 
 BOOST_AUTO_TEST_CASE(a_backend_that_reads_no_body_stops_the_client) {
