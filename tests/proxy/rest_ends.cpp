@@ -80,8 +80,10 @@ BOOST_AUTO_TEST_CASE(nothing_begins_for_a_client_that_has_gone) {
     const passage::standstill still(p.on);
     p.rest.tell();
     BOOST_REQUIRE(p.rest.until([](const auto& all) { return all[0].sent > 0; }));
+    const auto peer = client->peer();
     client->socket().reset_on_close();
     client.reset();
+    BOOST_REQUIRE(support::comes_to(peer, POLLHUP));
   }
   BOOST_TEST(is_counted(p.on, "connection_broken"));
   BOOST_TEST(ask(p.on, spoken::http1, to("/v2/204")).status == 204);
@@ -103,9 +105,15 @@ BOOST_AUTO_TEST_CASE(a_malformed_body_is_a_400_and_the_backend_never_takes_it_fo
 BOOST_AUTO_TEST_CASE(a_client_that_sends_no_more_still_gets_its_answers) {
   rest_passage p;
   auto client = p.client();
-  client.raw(on_the_wire({"POST", "/v2/echo", {{"authorization", bearer}}, "one"}) +
+  client.raw(on_the_wire({"POST", "/v2/told", {{"authorization", bearer}}, "one"}) +
              on_the_wire({"POST", "/v2/echo", {{"authorization", bearer}}, "two"}));
-  client.socket().half_close();
+  BOOST_REQUIRE(p.rest.until_count(1));
+  {
+    const passage::standstill still(p.on);
+    client.socket().half_close();
+    BOOST_REQUIRE(support::comes_to(client.peer(), POLLRDHUP));
+  }
+  p.rest.tell();
   BOOST_TEST(client.answer().body == "one");
   BOOST_TEST(client.answer().body == "two");
   BOOST_TEST(client.ended());
@@ -286,7 +294,7 @@ BOOST_AUTO_TEST_CASE(a_head_that_never_ends_and_a_connection_that_asks_nothing_m
     BOOST_TEST(p.saw_nothing());
   }
   chosen.http1_head = 60s;
-  chosen.http1_idle = 300ms;
+  chosen.http1_idle = 1s;
   rest_passage p(chosen);
   auto client = p.client(), busy = p.client();
   busy.raw(on_the_wire(to("/v2/hang")));

@@ -58,7 +58,8 @@ BOOST_AUTO_TEST_CASE(a_client_that_does_not_read_stops_the_backend_and_gets_all_
   }
 }
 
-// A client that sends all before it reads, and a backend that answers before it reads: neither waits for us.
+// A client that sends all before it reads. The backend takes the body and answers in one turn of the worker: what that turn takes up of
+// the body fits, and what it writes of the answer does not, so that no other event tells the reader to go on.
 BOOST_AUTO_TEST_CASE(a_body_goes_on_while_the_client_does_not_take_its_answer) {
   rest_passage p;
   auto client = p.client(8 * 1024);
@@ -66,14 +67,45 @@ BOOST_AUTO_TEST_CASE(a_body_goes_on_while_the_client_does_not_take_its_answer) {
   const auto text = on_the_wire({"POST", "/v2/duplex", {{"authorization", bearer}}, body});
   auto sends = std::async(std::launch::async, [&] { client.socket().write(text, 50s); });
   BOOST_REQUIRE(p.rest.until_count(1));
+  BOOST_REQUIRE(client.narrow());
   pollfd at{client.socket().descriptor(), POLLOUT, 0};
   while (::poll(&at, 1, 300) > 0) std::this_thread::yield();
-  p.rest.tell();
+  {
+    const passage::standstill still(p.on);
+    const auto upstream = support::descriptor_towards(p.rest.port());
+    p.rest.tell();
+    BOOST_REQUIRE(support::comes_to(upstream, POLLOUT));
+    BOOST_REQUIRE(p.rest.until([](const auto& all) { return all[0].sent >= 128 * 1024; }));
+  }
   sends.get();
   const auto got = client.answer(false, 30s);
   BOOST_TEST((got.body == pattern(fake_http1::large_bytes)));
   BOOST_TEST(p.rest.until([](const auto& all) { return all[0].whole; }));
   BOOST_TEST((p.rest.last().body == body));
+}
+
+// The same in the other direction: a backend that takes nothing of the body before all of its answer is taken.
+BOOST_AUTO_TEST_CASE(an_answer_goes_on_while_the_backend_does_not_take_the_body) {
+  rest_passage p;
+  auto client = p.client(8 * 1024);
+  const auto body = pattern(512 * 1024, 5);
+  const auto text = on_the_wire({"POST", "/v2/answer-first", {{"authorization", bearer}}, body});
+  client.raw(text.substr(0, text.size() - body.size()));
+  BOOST_REQUIRE(p.rest.until_count(1));
+  const int upstream = support::descriptor_towards(p.rest.port()), little = 16 * 1024;
+  BOOST_REQUIRE(::setsockopt(upstream, SOL_SOCKET, SO_SNDBUF, &little, sizeof little) == 0);
+  for (std::size_t sent = 0; p.rest.until([&](const auto& all) { return all[0].sent > sent; }, 300ms);) sent = p.rest.last().sent;
+  std::string begun;
+  {
+    const passage::standstill still(p.on);
+    client.raw(body);
+    BOOST_REQUIRE(support::comes_to(client.peer(), POLLIN));
+    pollfd at{client.peer(), POLLOUT, 0};
+    while (::poll(&at, 1, 0) == 0) BOOST_REQUIRE(client.socket().read(begun, steady::now() + 10s));
+  }
+  const auto whole = begun.find("\r\n\r\n") + 4 + fake_http1::large_bytes;
+  while (begun.size() < whole) BOOST_REQUIRE(client.socket().read(begun, steady::now() + 10s));
+  BOOST_TEST(begun.ends_with(pattern(fake_http1::large_bytes)));
 }
 
 BOOST_AUTO_TEST_CASE(a_backend_that_reads_no_body_stops_the_client) {

@@ -10,13 +10,16 @@
 //   bad              a malformed head                                                         die          the end, before a head
 //   1xx              103, then as echo                                                        1xx9         nine of them
 //   continue         100, then as echo                                                        early        403 before the body is read
-//   told             as echo, when `tell` says so                                             duplex       as large, and reads the body
-//   when `tell` says so 204, head        no body; the length of one and no body                                   bye          as echo,
-//   with connection: close hop              as echo, with fields that concern this connection alone
+//   204, head        no body; the length of one and no body                                   told         as echo, when `tell` says so
+//   bye              as echo, with connection: close
+//   hop              as echo, with fields that concern this connection alone
+//   duplex           when `tell` says so, as large, and reads the body beside it
+//   answer-first     as large, and reads the body when all of that is taken
 #pragma once
 
 #include "h2_wire.hpp"
 #include "listening.hpp"
+#include "own_sockets.hpp"
 
 #include <atomic>
 #include <condition_variable>
@@ -120,17 +123,10 @@ class http1_client {
   // For a peer in this very process: its kernel keeps little of what we do not read, so that what waits, waits in the peer. False: no
   // such peer has accepted yet.
   bool narrow() {
-    sockaddr_in own{}, other{};
-    socklen_t size = sizeof own;
-    ::getsockname(wire_->descriptor(), reinterpret_cast<sockaddr*>(&own), &size);
-    for (int at = 0; at < 1024; ++at, size = sizeof other)
-      if (::getpeername(at, reinterpret_cast<sockaddr*>(&other), &size) == 0 && other.sin_family == AF_INET &&
-          other.sin_port == own.sin_port) {
-        const int little = 16 * 1024;
-        return ::setsockopt(at, SOL_SOCKET, SO_SNDBUF, &little, sizeof little) == 0;
-      }
-    return false;
+    const int little = 16 * 1024;
+    return ::setsockopt(peer(), SOL_SOCKET, SO_SNDBUF, &little, sizeof little) == 0;
   }
+  int peer() const { return descriptor_towards(port_of(wire_->descriptor())); }  // its descriptor, if it is in this process; or -1
 
   wire& socket() { return *wire_; }
   void raw(std::string_view bytes) { wire_->write(bytes); }
@@ -286,15 +282,19 @@ class fake_http1 {
     if (what == "continue" && now.field("expect") == "100-continue") socket.write("HTTP/1.1 100 Continue\r\n\r\n");
     if (what == "deaf" || what == "early") return wait_for_end(socket, place);
     std::thread pours;
-    if (what == "duplex")
-      pours = std::thread(
-          [&] { socket.write("HTTP/1.1 200 OK\r\ncontent-length: " + std::to_string(large_bytes) + "\r\n\r\n") && pour(socket, place); });
-    if (what == "duplex") wait_to_be_told(until);
+    const auto answer_large = [&] {
+      socket.write("HTTP/1.1 200 OK\r\ncontent-length: " + std::to_string(large_bytes) + "\r\n\r\n") && pour(socket, place);
+    };
+    if (what == "answer-first") answer_large();
+    if (what == "duplex") {
+      wait_to_be_told(until);
+      pours = std::thread(answer_large);
+    }
     const bool whole = reader.body(now, false, until);
     if (pours.joinable()) pours.join();
     change(place, [&](request& r) { r.body = now.body, r.trailers = now.trailers, r.whole = whole, r.gone = !whole; });
     if (!whole) return false;
-    if (what == "duplex") return true;
+    if (what == "duplex" || what == "answer-first") return true;
     if (what == "told") {
       wait_to_be_told(until);
       const bool kept = say(socket, now, what, place);

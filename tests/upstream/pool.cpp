@@ -1,6 +1,8 @@
 // The pool of a backend with one endpoint: permits in, requests at the backend, answers back. One loop, run by the test.
 #include "room.hpp"
 
+#include "support/own_sockets.hpp"
+
 #include <future>
 #include <thread>
 
@@ -472,7 +474,9 @@ BOOST_FIXTURE_TEST_CASE(an_end_that_has_come_is_read_before_a_request_is_written
   told first, second;
   BOOST_REQUIRE(open(first, "Echo"));
   BOOST_REQUIRE(until([&] { return first.over(); }));
-  backend.hang_up();  // and the loop has not turned since
+  const auto own = support::descriptor_towards(backend.port());
+  backend.hang_up();
+  BOOST_REQUIRE(support::comes_to(own, POLLRDHUP));  // and the loop has not turned since
   BOOST_REQUIRE(open(second, "Echo"));
   BOOST_REQUIRE(until([&] { return second.over(); }));
   BOOST_TEST(second.ended);
