@@ -105,6 +105,7 @@ class client {
   net::workbench bench_;
   std::string last_reason_;
   int code_ = ended_well;
+  bool interrupted_ = false;
 };
 
 core::task<core::result<core::tcp_socket>> client::dial() {
@@ -208,6 +209,7 @@ core::task<void> client::serve_stdio() {
   std::string first;
   auto opening = open(far, first);
   const auto why = co_await std::move(opening);
+  if (interrupted_) co_return;
   if (why.code != ended_well) {
     complain_(why.what, why.hint);
     code_ = why.code;
@@ -217,11 +219,12 @@ core::task<void> client::serve_stdio() {
   net::relay bytes(near, *far);
   bytes.begin(std::as_bytes(std::span(settings_.first)), std::as_bytes(std::span(first)));
   co_await bytes.run();
+  if (interrupted_) co_return;
   if (bytes.cause() == "backend_broken") {
     const auto said = broken(far->reason().empty() ? "the tunnel broke" : std::string(far->reason()));
     complain_(said.what, said.hint);
     code_ = refused;
-  } else if (bytes.cause() != "ended" && code_ == ended_well) {
+  } else if (bytes.cause() != "ended") {
     complain_(near.reason().empty() ? "the tunnel broke here" : "standard output: " + std::string(near.reason()), "");
     code_ = refused;
   }
@@ -261,7 +264,8 @@ core::task<void> client::serve_port(core::tcp_acceptor acceptor) {
 }
 
 core::task<void> client::watch_signals() {
-  (void)co_await signals_.async_wait(core::await);
+  auto [ec, signal] = co_await signals_.async_wait(core::await);
+  interrupted_ = !ec;
   end();
 }
 

@@ -1,6 +1,7 @@
 #include "stdio_stream.hpp"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -91,6 +92,8 @@ result<progress> stdio_stream::try_close() {
   if (dead_) return dead_;
   const auto sent = send();
   if (!sent || *sent == progress::blocked) return sent;
+  // One socket may be both, as ssh's ProxyCommand gets it: it stays open for what comes in. A pipe or a file knows no such end.
+  (void)::shutdown(out_.native_handle(), SHUT_WR);
   error_code ignored;
   out_.close(ignored);
   if (out_mode_ >= 0) ::fcntl(out_fd_, F_SETFL, out_mode_);

@@ -15,9 +15,6 @@
 
 namespace sallyport::milvus {
 
-// The user calls carry a name, two passwords and a description. Milvus takes 64 MiB for any call.
-inline constexpr std::size_t message_max_bytes = 32 * 1024;  // a name, two passwords and a description are far below
-
 reply refused(std::uint32_t grpc_status, std::string message);
 reply framed(const google::protobuf::MessageLite& message);
 

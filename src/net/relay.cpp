@@ -37,8 +37,9 @@ core::task<void> relay::run() {
   if (!cause_.empty() && !cut_) {
     // One side had stopped taking, and the other one is getting its last words and their end. What a client still sends is read, because a
     // reset would destroy them; what a backend says, nobody hears.
-    if (cause_ == "backend_broken") co_await discard(up_.from);
-    co_await settle(cause_ == "backend_broken" ? up_.from : up_.to);
+    const bool client_is_left = cause_ == "backend_broken";
+    if (client_is_left) co_await discard(up_.from);
+    co_await settle(client_is_left ? up_.from : up_.to);
     end(cause_);
   }
   if (cause_.empty()) cause_ = "ended";

@@ -4,18 +4,13 @@
 
 #include <sallyport/core/defence.hpp>
 #include <sallyport/milvus/rest.hpp>
+#include <sallyport/milvus/service.hpp>
 
 #include <boost/asio/post.hpp>
 
 #include <string.h>
 
 namespace sallyport::proxy {
-namespace {
-
-constexpr std::size_t message_max_bytes = 32 * 1024;  // a name, two passwords and a description are far below
-
-}  // namespace
-
 bool gathered_body::add(core::bytes payload) {
   if (bytes_.size() + payload.size() > most_ && core::defended("H26a")) return false;
   if (!payload.empty() && bytes_.capacity() == 0) bytes_.room(most_);  // once: no copy of a password is left behind by growth
@@ -35,14 +30,14 @@ upstream::exchange* local_call::start(context& around, std::string path, const a
 }
 
 local_call::local_call(context& around, std::string path, const auth::permit& caller, upstream::responder& to)
-    : around_(around), path_(std::move(path)), caller_(caller), to_(&to), body_(around.buffers, message_max_bytes) {}
+    : around_(around), path_(std::move(path)), caller_(caller), to_(&to), body_(around.buffers, milvus::message_max_bytes) {}
 
 std::size_t local_call::send(core::bytes payload, bool end) {
   const auto self = shared_from_this();
   if (!body_.add(payload)) {
     milvus::reply too_large;
     too_large.grpc_status = static_cast<std::uint32_t>(grpc_code::resource_exhausted);
-    too_large.grpc_message = "message larger than " + std::to_string(message_max_bytes) + " bytes";
+    too_large.grpc_message = "message larger than " + std::to_string(milvus::message_max_bytes) + " bytes";
     answer(too_large);
     return payload.size();
   }

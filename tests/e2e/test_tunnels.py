@@ -5,6 +5,7 @@ of a real Redis and a real PostgreSQL; a gate before them counts connections. cu
 """
 
 import base64
+import contextlib
 import hashlib
 import shutil
 import signal
@@ -268,17 +269,68 @@ def test_a_certificate_that_runs_out_while_the_backend_is_dialled_opens_no_tunne
             each.close()
 
 
-def test_connect_ends_when_nobody_reads_its_output_any_more(sallyport, certs):
-    """As in `producer | sallyport connect … | head`."""
-    backend = socket.create_server(("127.0.0.1", 0))
-    program = sallyport(backend.getsockname()[1], certs=certs, mode=1, listener={"protocol": "connect"})
+@contextlib.contextmanager
+def connect_of_root(program, certs, *before, **streams):
+    """`sallyport connect` as a process, started by the words `before` it."""
     password = certs / "password"
     password.write_text("Milvus\n")
-    client = subprocess.Popen([str(PROGRAM), "connect", f"localhost:{program.port}", "--ca", certs / "ca.pem", "--user", "root", "--password-file", password],
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings())
+    words = [*before, PROGRAM, "connect", f"localhost:{program.port}", "--ca", certs / "ca.pem", "--user", "root", "--password-file", password]
+    client = subprocess.Popen([str(w) for w in words], stderr=subprocess.PIPE, env=surroundings(), **streams)
     try:
-        backend.settimeout(10)
-        far, _ = backend.accept()
+        yield client
+    finally:
+        client.kill()
+        client.wait()
+        for stream in filter(None, (client.stdin, client.stdout, client.stderr)):
+            stream.close()
+
+
+@pytest.fixture
+def end():
+    """A backend that is played by hand; it accepts one tunnel."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+
+        def accept():
+            far = listener.accept()[0]
+            far.settimeout(10)
+            return far
+
+        accept.port = listener.getsockname()[1]
+        yield accept
+
+
+def test_one_socket_as_standard_input_and_output_hears_the_end(sallyport, certs, end):
+    """ssh gives its ProxyCommand a socket that is both; only the direction that has ended may end."""
+    program = sallyport(end.port, certs=certs, mode=1, listener={"protocol": "connect"})
+    near, given = socket.socketpair()
+    near.settimeout(10)
+    with near, connect_of_root(program, certs, stdin=given, stdout=given) as client:
+        given.close()
+        with end() as far:
+            far.sendall(b"bye")
+            far.shutdown(socket.SHUT_WR)
+            assert near.recv(3, socket.MSG_WAITALL) == b"bye" and near.recv(1) == b""
+            near.sendall(b"still here")
+            near.shutdown(socket.SHUT_WR)
+            assert far.recv(10, socket.MSG_WAITALL) == b"still here" and far.recv(1) == b""
+        assert client.wait(10) == 0
+
+
+def test_a_standard_input_that_is_closed_is_an_empty_one(sallyport, certs, end):
+    """And no file or socket of the program's own that got its number."""
+    program = sallyport(end.port, certs=certs, mode=1, listener={"protocol": "connect"})
+    with connect_of_root(program, certs, "sh", "-c", 'exec "$@" <&-', "sh", stdout=subprocess.PIPE) as client:
+        with end() as far:
+            assert far.recv(100) == b""
+            far.sendall(b"hello")
+        assert client.communicate(timeout=10) == (b"hello", b"") and client.returncode == 0
+
+
+def test_connect_ends_when_nobody_reads_its_output_any_more(sallyport, certs, end):
+    """As in `producer | sallyport connect … | head`."""
+    program = sallyport(end.port, certs=certs, mode=1, listener={"protocol": "connect"})
+    with connect_of_root(program, certs, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client, end() as far:
         far.sendall(b"one\n")
         assert client.stdout.readline() == b"one\n"
         client.stdout.close()
@@ -286,10 +338,15 @@ def test_connect_ends_when_nobody_reads_its_output_any_more(sallyport, certs):
         assert client.wait(10) == 1  # though standard input is open
         assert client.stderr.read() == b"sallyport: standard output: Broken pipe\n"
         program.wait_event("tunnel_closed", cause="client_broken")
-    finally:
-        client.kill()
-        client.wait()
-    backend.close()
+
+
+def test_connect_ends_in_good_order_when_it_is_interrupted(sallyport, certs, end):
+    program = sallyport(end.port, certs=certs, mode=1, listener={"protocol": "connect"})
+    with connect_of_root(program, certs, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client, end() as far:
+        far.sendall(b"one\n")
+        assert client.stdout.readline() == b"one\n"
+        client.send_signal(signal.SIGINT)
+        assert client.communicate(timeout=10) == (b"", b"") and client.returncode == 0
 
 
 def test_connect_passes_over_what_comes_before_the_answer():

@@ -89,9 +89,10 @@ inline std::string make_goaway(std::uint32_t last, std::uint32_t why) {
 // Not all bytes alike, so that a lost, doubled or swapped piece shows.
 inline std::string pattern(std::size_t size, unsigned seed = 1) {
   std::string text(size, '\0');
-  for (auto& c : text) {
+  auto* at = text.data();
+  for (const auto* const end = at + size; at != end; ++at) {  // for a sanitizer iterators are dear
     seed = seed * 1664525U + 1013904223U;
-    c = static_cast<char>(seed >> 24);
+    *at = static_cast<char>(seed >> 24);
   }
   return text;
 }

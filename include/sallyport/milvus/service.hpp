@@ -26,6 +26,9 @@ enum class disposition {
 disposition classify(std::string_view path);
 std::string_view refusal_text(std::string_view path);  // for disposition::refuse: a sentence that says what to do instead
 
+// Of a call that is answered here: a name, two passwords and a description are far below. Milvus takes 64 MiB for any call.
+inline constexpr std::size_t message_max_bytes = 32 * 1024;
+
 struct settings {
   std::vector<std::string> super_users;  // common.security.superUsers: reset passwords without the old one
   std::uint32_t password_min_bytes = 6, password_max_bytes = 256, user_name_max_bytes = 32, description_max_bytes = 1024;
