@@ -286,7 +286,7 @@ void connection::end_if_over() {
 }
 
 void connection::output_drained() {
-  if (waits_) wanted_.cancel();  // a lock, at each flush
+  wake_reader();
   end_if_over();
   if (!closing_ || goodbye_said_) return;
   // Half an answer must not end as a whole one does.

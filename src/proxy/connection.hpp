@@ -56,10 +56,10 @@ class connection final : public net::receiver, public net::output_source, public
   void mark() {
     if (pump_) pump_->mark();
   }
-  // Credit was given, in HTTP/1.1: what was kept for want of it is taken up. A flush does that as well, but tells the reader only when all
-  // has left, and it may be the one that the client takes no more of.
+  // When all output has left; and when credit was given, in HTTP/1.1, so that what was kept for want of it is taken up: the flush that does
+  // this may be the one that the client takes no more of.
   void wake_reader() {
-    if (waits_) wanted_.cancel();
+    if (waits_) wanted_.cancel();  // which is a lock
   }
   std::string_view why_gone() const;                          // for the tunnels on it, when its client is gone
   bool writing() const { return pump_ && pump_->blocked(); }  // the client has not taken all that was written

@@ -120,12 +120,8 @@ class http1_client {
   explicit http1_client(std::uint16_t port, int receive_buffer = 0)
       : wire_(std::make_unique<wire>(wire::dial(port, receive_buffer))), reader_(std::make_unique<http1_reader>(*wire_)) {}
 
-  // For a peer in this very process: its kernel keeps little of what we do not read, so that what waits, waits in the peer. False: no
-  // such peer has accepted yet.
-  bool narrow() {
-    const int little = 16 * 1024;
-    return ::setsockopt(peer(), SOL_SOCKET, SO_SNDBUF, &little, sizeof little) == 0;
-  }
+  // For a peer in this very process. False: no such peer has accepted yet.
+  bool narrow() { return support::narrow(peer()); }
   int peer() const { return descriptor_towards(port_of(wire_->descriptor())); }  // its descriptor, if it is in this process; or -1
 
   wire& socket() { return *wire_; }

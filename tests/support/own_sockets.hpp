@@ -27,6 +27,12 @@ inline int descriptor_towards(std::uint16_t port) {
   return -1;
 }
 
+// The kernel keeps little of what its peer does not read, so that what waits, waits in whoever writes to it.
+inline bool narrow(int descriptor) {
+  const int little = 16 * 1024;
+  return ::setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &little, sizeof little) == 0;
+}
+
 // POLLIN, POLLOUT, POLLRDHUP for the end that was sent, POLLHUP for a reset; false: not within ten seconds.
 inline bool comes_to(int descriptor, short events) {
   pollfd at{descriptor, events, 0};
