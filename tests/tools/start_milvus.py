@@ -43,7 +43,10 @@ def enter_own_network() -> bool:
 def pump(source: socket.socket, sink: socket.socket):
     try:
         while data := source.recv(1 << 17):
-            sink.sendall(data)
+            try:
+                sink.sendall(data)
+            except OSError:
+                return  # its last words (a TLS alert) are still on their way by the other pump, which ends after them
         sink.shutdown(socket.SHUT_WR)
     except OSError:
         for end in (source, sink):

@@ -13,6 +13,7 @@ import hpack
 
 from support.accepting import accepted
 from support.h2raw import CONTINUATION, END_HEADERS, HEADERS, PREFACE
+from support.pump import pump
 
 
 @dataclass
@@ -117,27 +118,13 @@ class Recorder:
         self.open |= {client, server}
         for end in (client, server):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        back = threading.Thread(target=self._pump, args=(server, client, None), daemon=True)
+        back = threading.Thread(target=pump, args=(server, client), daemon=True)
         back.start()
-        self._pump(client, server, _Reader(self, number))
+        pump(client, server, _Reader(self, number).read)
         back.join()
         self.open -= {client, server}
         client.close()
         server.close()
-
-    def _pump(self, source, sink, reader):
-        try:
-            while data := source.recv(1 << 18):
-                if reader:
-                    reader.read(data)
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            for end in (source, sink):
-                try:
-                    end.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
 
 
 class _Reader:

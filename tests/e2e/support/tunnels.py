@@ -15,6 +15,7 @@ from support.backends import free_port
 from support.paths import PEERS, PROGRAM, peer
 from support.process import Process
 from support.program import surroundings
+from support.pump import pump
 
 
 class Gate:
@@ -34,20 +35,7 @@ class Gate:
             self.connections += 1
             server = socket.create_connection(("127.0.0.1", self.backend_port))
             for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
-
-    @staticmethod
-    def _pump(source, sink):
-        try:
-            while data := source.recv(1 << 16):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            for end in (source, sink):
-                try:
-                    end.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
+                threading.Thread(target=pump, args=(source, sink), daemon=True).start()
 
 
 class Echo:
