@@ -101,6 +101,7 @@ refusal note(const field& f, connection_facts& facts, named_fields& named) {
     case known::transfer_encoding:
       facts.transfer_encoding = f.value;
       return ++facts.transfer_encodings > 1 && core::defended("P02a") ? refusal{400, "two_transfer_encodings"} : refusal{};
+    case known::upgrade: facts.upgrade = facts.upgrade || !is_word(f.value, "h2c"); return {};
     default: return {};
   }
 }

@@ -19,6 +19,7 @@ struct connection_facts {
   std::string_view transfer_encoding, host;
   bool chunked = false;
   bool close = false, keep_alive = false;  // Connection says so
+  bool upgrade = false;                    // to something else than h2c
 };
 
 // Reads `lines`, each of which ends in CRLF, behind what `fields` has already. Names are made lower case where they stand. Fields that end

@@ -54,6 +54,12 @@ refusal judge_framing(const read_request& request) {
   return {};
 }
 
+// A tunnel is asked for by CONNECT alone. RFC 9113 3.1 has given h2c up, and clients that still offer it (Java's, curl --http2) are content
+// to be answered in HTTP/1.1. RFC 9110 7.8: in HTTP/1.0 it says nothing.
+refusal judge_upgrade(const read_request& request) {
+  return core::defended("P11c") && request.facts.upgrade && request.line.http_1_1 ? refusal{501, "upgrade"} : refusal{};
+}
+
 // What the head's own members say, and Host and Expect taken out: Host is :authority now.
 void fill_head(std::vector<field>& fields, std::size_t pseudo, read_request& into) {
   auto& head = into.head;
@@ -112,6 +118,7 @@ refusal read_request_head(std::string_view line, std::span<char> lines, const re
   head.authority = connect && into.facts.hosts == 0 ? into.line.target : into.facts.host;
   if (const auto why = read_target(into.line, scheme, head.authority, head.path)) return why;
   if (const auto why = judge_framing(into)) return why;
+  if (const auto why = judge_upgrade(into)) return why;
   fields[pseudo - 1].value = head.authority;
   if (!connect) fields[pseudo - 2].value = head.path;
   if (into.facts.hosts == 0) fields.erase(fields.begin() + static_cast<std::ptrdiff_t>(--pseudo));

@@ -16,7 +16,7 @@ std::string_view words_for(std::uint32_t status) {
     case 405: return "this method is not served here\n";
     case 414: return "the target of this request is too long\n";
     case 431: return "the header fields of this request are too large\n";
-    case 501: return "this transfer coding is not known here\n";
+    case 501: return "chunked is the only transfer coding here, and no connection is upgraded\n";
     case 505: return "HTTP/1.1 and HTTP/1.0 are spoken here\n";
     default: return "this request is malformed\n";
   }
