@@ -67,11 +67,12 @@ endpoint_pool* balancer::choose(const endpoint_pool* but) {
   return best;
 }
 
-// All are down: the one whose pause ends first, when there is hope.
+// All are down: the one whose pause ends first, when there is hope. A name without an address has to be looked up before it can be tried.
 endpoint_pool* balancer::choose_ejected() {
+  const auto rank = [](const endpoint_pool& m) { return std::pair(m.where().addresses.empty(), m.pause.until()); };
   endpoint_pool* first = nullptr;
   for (const auto& m : members_)
-    if (m->may_try() && (!first || m->pause.until() < first->pause.until())) first = m.get();
+    if (m->may_try() && (!first || rank(*m) < rank(*first))) first = m.get();
   if (first) first->health.tried = true;
   return first;
 }

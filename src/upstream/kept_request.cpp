@@ -82,7 +82,7 @@ void kept_request::keep_sent(core::bytes payload, bool end) {
 }
 
 void kept_request::trim() {
-  if (body().size() > body_max_bytes || larges_ > large_max) drop();
+  if (body().size() > body_max_bytes || (!large_.empty() && larges_ > large_max)) drop();
 }
 
 void kept_request::drop() {

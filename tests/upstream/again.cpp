@@ -243,6 +243,23 @@ BOOST_AUTO_TEST_CASE(a_kept_head_is_the_head_whatever_its_lengths) {
   }
 }
 
+// Many may wait with large bodies, of which not all are kept when they leave.
+BOOST_AUTO_TEST_CASE(a_small_body_is_kept_however_many_large_ones_wait) {
+  http2::buffer_pool buffers;
+  std::size_t larges = kept_request::large_max;
+  kept_request small(buffers, larges), large(buffers, larges);
+  const std::vector<http2::field> head{http2::make_field(http2::known::path, ":path", "/a/B")};
+  const auto body = support::pattern(5'000);
+  large.begin(head, false);
+  large.add_waiting(bytes_of(body), true);
+  small.begin(head, false);
+  small.add_waiting(bytes_of(std::string_view(body).substr(0, 100)), true);
+  small.trim();
+  BOOST_TEST(small.held());
+  large.trim();
+  BOOST_TEST(!large.held());
+}
+
 BOOST_AUTO_TEST_CASE(what_is_kept_uses_the_memory_of_the_request_before) {
   http2::buffer_pool buffers;
   std::size_t larges = 0;

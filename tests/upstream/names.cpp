@@ -176,6 +176,32 @@ BOOST_AUTO_TEST_CASE(a_name_that_is_slow_to_resolve_holds_up_no_other_and_no_end
   BOOST_TEST(slow.until_hanging(1));
 }
 
+BOOST_AUTO_TEST_CASE(when_all_are_down_one_with_an_address_is_tried_before_a_name_that_is_looked_up) {
+  slow_names slow;
+  fake_backend backend;
+  auto chosen = still();
+  chosen.health.interval = 1h;  // so that an endpoint that is down comes back by nothing but a request
+  chosen.wait = 200ms;
+  chosen.endpoints = {{"127.0.0.1", backend.port()}, {"slow.test", 19530}};
+  loop on;
+  on.names.instead.emplace(slow.look_up());
+  on.make(chosen);
+  const auto call = [&on] {
+    told who;
+    return on.open(who, "Echo") && on.until([&who] { return who.over(); }) && who.ended;
+  };
+  BOOST_REQUIRE(call());
+  backend.stop();
+  BOOST_REQUIRE(on.until_up(0));
+  BOOST_TEST(!call());
+  backend.start_again();
+  BOOST_TEST(on.until(call));
+  BOOST_TEST(slow.until_hanging(1));
+  on.at->stop();
+  on.tasks.cancel();
+  BOOST_TEST(on.until([&] { return on.tasks.size() == 0; }));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace sallyport::upstream
