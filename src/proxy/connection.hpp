@@ -56,7 +56,8 @@ class connection final : public net::receiver, public net::output_source, public
   void mark() {
     if (pump_) pump_->mark();
   }
-  // When all output has left; and when credit was given, in HTTP/1.1, so that what was kept for want of it is taken up: the flush that does
+  // When output has left, of which there was too much to read on: not when all of it has, for there may be more each time, and the client
+  // may have a reset to send. And when credit was given, in HTTP/1.1, so that what was kept for want of it is taken up: the flush that does
   // this may be the one that the client takes no more of.
   void wake_reader() {
     if (waits_) wanted_.cancel();  // which is a lock
@@ -104,6 +105,7 @@ class connection final : public net::receiver, public net::output_source, public
   core::bytes output() override { return talk_ ? talk_->output() : core::bytes{}; }
   void output_taken() override {
     if (talk_) talk_->output_taken();
+    wake_reader();
   }
   void output_drained() override;
   void output_failed(core::error_code why) override;

@@ -49,6 +49,11 @@ core::clock::time_point give_up_time(core::clock::time_point began, std::string_
   }
 }
 
+bool is_expect(const http2::field& f) { return f.id == known::expect; }
+
+// Of HTTP/2: in HTTP/1.1 the session has taken it out, and knows.
+bool expects_continue(const http2::request_head& head) { return std::any_of(head.fields->begin(), head.fields->end(), is_expect); }
+
 telemetry::request_outcome outcome_of(const http2::response_head& head) {
   for (const auto& f : *head.fields)
     if (f.id == known::grpc_status) return outcome_of_grpc(number_in(f.value));
@@ -74,7 +79,7 @@ void exchange::begin(connection& on, downstream& to, downstream::handle down, co
   to_ = &to;
   down_ = down;
   request_ended_ = end;
-  head_sent_ = answered_here_ = health_ = false;
+  head_sent_ = answered_here_ = health_ = awaits_continue_ = false;
   rest_ = !head.grpc;
   post_ = head.method == "POST";
   head_only_ = head.method == "HEAD";
@@ -86,6 +91,7 @@ void exchange::begin(connection& on, downstream& to, downstream::handle down, co
   path_.assign(head.path);
   if (!on.still_trusted()) return end_with(refusal_of(broken_off::certificate_untrusted));
   if (const auto fault = fault_of(head)) return end_with(refusal_of(*fault));
+  awaits_continue_ = rest_ && !end && expects_continue(head);
   if (!rest_ && on.door().settings.health_for == listener_settings::health::open && is_health_path(head.path))
     return answer_health(head.path, end);
   judge(head);
@@ -198,8 +204,10 @@ void exchange::route_rest(const std::vector<http2::field>& fields, std::string_v
     return answer_as_rest(said.status, said.body, false);
   }
   answered_here_ = true;
-  const auto waits = [](const http2::field& f) { return f.id == known::expect; };
-  if (!whole && std::any_of(fields.begin(), fields.end(), waits)) to_->send_informational(down_, continue_head());
+  if (!whole && std::any_of(fields.begin(), fields.end(), is_expect)) {
+    awaits_continue_ = false;
+    to_->send_informational(down_, continue_head());
+  }
   up_ = local_rest_call::start(on_->around(), std::string(target), *permit_, *this);
   if (whole) up_->send({}, true);
 }
@@ -224,6 +232,7 @@ void exchange::open(upstream::opener& by, const std::vector<http2::field>& field
 
 void exchange::request_data(core::bytes payload, bool end) {
   request_ended_ = request_ended_ || end;
+  awaits_continue_ = false;
   if (!rest_) position_.pass(payload);
   if (!up_) {
     if (!parked_) parked_ = std::make_unique<http2::buffer>(on_->around().buffers);
@@ -266,6 +275,7 @@ void exchange::finish(Send&& send, bool gently) {
 
 void exchange::informational(const http2::response_head& head) {
   if (!rest_) return;
+  if (head.status == 100) awaits_continue_ = false;
   auto& fields = on_->around().fields;
   fields.clear();
   for (const auto& f : *head.fields)
@@ -331,7 +341,8 @@ void exchange::end_with(const refusal& why) {
   else if (judged_)
     on_->around().gate.forget(*this);
   to_->close_after();
-  if (rest_ || (!head_sent_ && why.http == 415)) {
+  const bool grpc_can_say_it = to_->takes_trailers() && why.http != 415;
+  if (rest_ || (!head_sent_ && !grpc_can_say_it)) {
     if (!head_sent_) return answer_as_rest(why.http, rest_body(why), why.http == 401 && basic_);
     count(outcome_of_http(why.http));
     return break_off();

@@ -37,7 +37,8 @@ class exchange final : public request, public keeper, public auth::waiter, publi
   std::string_view holder() const override;
   std::size_t held_bytes() const override;
   core::clock::time_point moved() const override { return moved_; }
-  bool inside_message() const override { return rest_ ? !request_ended_ : position_.inside(); }
+  // Whoever waits for a 100 is not inside, until it sends without one (RFC 9110 10.1.1).
+  bool inside_message() const override { return rest_ ? !request_ended_ && !awaits_continue_ : position_.inside(); }
 
  private:
   void admitted(auth::permit passed) override;
@@ -79,7 +80,7 @@ class exchange final : public request, public keeper, public auth::waiter, publi
   core::clock::time_point give_up_at_{};  // some time after the client has (grpc-timeout); 0: never
   grpc_message_position position_;
   std::uint32_t status_ = 0;  // REST: of the answer's head
-  bool rest_ = false, post_ = false, head_only_ = false, basic_ = false;
+  bool rest_ = false, post_ = false, head_only_ = false, basic_ = false, awaits_continue_ = false;
   bool request_ended_ = false, head_sent_ = false, answered_here_ = false, health_ = false;
 };
 

@@ -148,15 +148,17 @@ void http2_conversation::end(http2::code why, std::string_view reason, std::stri
 
 // The clocks of what is under way (docs/passage.md 24). A client is slow when it is inside a message, may send, and hardly does.
 void http2_conversation::sweep_requests(core::clock::time_point now) {
+  const auto is_due = [](http2::stream& s) {
+    return s.owner && !s.remote_ended && s.receive_window > 0 && request_of(s)->inside_message();
+  };
   bool due = false;
-  session_.for_each_stream([&due, now](http2::stream& s) {
-    if (!s.owner) return;
-    if (!s.remote_ended && s.receive_window > 0 && request_of(s)->inside_message()) due = true;
-    request_of(s)->sweep(now);
+  session_.for_each_stream([&due, is_due, now](http2::stream& s) {
+    due = due || is_due(s);
+    if (s.owner) request_of(s)->sweep(now);
   });
   if (!core::defended("P14d") || !pace_.is_too_slow(due, now)) return;
-  session_.for_each_stream([](http2::stream& s) {
-    if (s.owner && !s.remote_ended && request_of(s)->inside_message()) request_of(s)->end_with(refusal_of(broken_off::body_too_slow));
+  session_.for_each_stream([is_due](http2::stream& s) {
+    if (is_due(s)) request_of(s)->end_with(refusal_of(broken_off::body_too_slow));
   });
 }
 

@@ -220,6 +220,13 @@ def test_a_name_with_a_policy_of_its_own_is_not_reached_through_another(sallypor
         for authority in ("guarded.example", "guarded.example:443", "GUARDED.example"):
             answer = open_door.call(echo, b"x", authorization=GOOD, authority=authority)
             assert answer.grpc[0] == 7, answer.frames
+        # In HTTP/1.1 nothing but the status line can say it, whatever the request calls itself.
+        head = f"POST {echo} HTTP/1.1\r\nHost: guarded.example\r\nContent-Type: application/grpc\r\nContent-Length: 0\r\n\r\n"
+        by_http1 = context(certs)
+        by_http1.set_alpn_protocols(["http/1.1"])
+        with socket.create_connection(program.address) as wire, by_http1.wrap_socket(wire, server_hostname="localhost") as client_of_http1:
+            client_of_http1.sendall(head.encode())
+            assert client_of_http1.recv(12) == b"HTTP/1.1 421"
         assert open_door.call(echo, b"x", authorization=GOOD, authority="elsewhere.example").grpc[0] == 0
         backend.wait_said("echo", since=mark)
         assert len(backend.said("echo", since=mark)) == 1

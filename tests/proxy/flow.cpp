@@ -1,6 +1,8 @@
 // Windows, slow peers and large bodies: nothing is held that was not granted, and what arrives is what was sent (docs/passage.md 20 to 24).
 #include "passage.hpp"
 
+#include "support/own_sockets.hpp"
+
 namespace sallyport::proxy::testing {
 
 BOOST_AUTO_TEST_SUITE(flow)
@@ -68,6 +70,36 @@ BOOST_AUTO_TEST_CASE(trailers_never_overtake_data_that_waits) {
   client.credit(id, 39'000);
   BOOST_TEST(client.finish(id).status() == "0");
   BOOST_TEST(client.at(id).body == pattern(40'000));
+}
+
+// Heads have no window: above 64 KiB of them, a client that takes nothing is not read from. One that takes something is again, however much
+// still waits for it: it may have a download to give up.
+BOOST_AUTO_TEST_CASE(a_client_that_takes_some_of_what_waits_for_it_is_heard_before_it_has_taken_all) {
+  passage on;
+  client_options wide;
+  wide.window = 0x7fffffff;
+  wide.credits = wide.keeps_bodies = false;
+  auto client = on.client(wide, 16 * 1024);
+  client.settle();
+  BOOST_REQUIRE(support::narrow(support::descriptor_towards(support::port_of(client.socket().descriptor()))));
+  std::vector<std::uint32_t> downloads;
+  for (int i = 0; i < 4; ++i) downloads.push_back(client.open(request(path_of("Large")), true));
+  BOOST_REQUIRE(on.backend.until([](const auto& all) { return all.size() == 4 && all[3].sent > 65'535; }));
+  for (int i = 0; i < 12; ++i) client.open(request(path_of("Fat")), true);
+  BOOST_REQUIRE(on.backend.until_count(16));
+  const auto held = [&on] { return on.metrics_have("sallyport_http2_limits_total{limit=\"control_output\"} 1", 200ms); };
+  for (int i = 0; i < 15 && !held(); ++i) client.raw(h2::make(h2::ping, h2::none, 0, h2::big_endian(0, 8)));
+  BOOST_REQUIRE(held());
+  client.reset(downloads[0]);
+  const auto taken = [&] {
+    std::size_t all = 0;
+    for (const auto id : downloads) all += client.at(id).data_bytes;
+    return all;
+  };
+  const auto was_heard = [&on] { return on.backend.until([](const auto& all) { return all[0].reset.has_value(); }, 0s); };
+  constexpr std::size_t some = 8 * 1024 * 1024;  // a quarter
+  BOOST_TEST(client.until([&] { return was_heard() || taken() > some; }));
+  BOOST_TEST(was_heard());
 }
 
 BOOST_AUTO_TEST_CASE(a_large_upload_arrives_whole_and_comes_back_whole) {

@@ -63,6 +63,13 @@ BOOST_AUTO_TEST_CASE(unacknowledged_settings_and_a_body_that_does_not_come_have_
   BOOST_REQUIRE(p.rest.until_count(2));
   patient.raw(expecting);
   BOOST_REQUIRE(p.rest.until_count(3));
+  // The same by HTTP/2.
+  auto of_http2 = p.on.client();
+  question asked = to("/v2/echo");
+  asked.fields.insert(asked.fields.end(), {{"expect", "100-continue"}, {"content-length", "5"}});
+  const auto waiting = of_http2.open(head_of(asked), false);
+  of_http2.settle();  // has acknowledged the SETTINGS
+  BOOST_REQUIRE(p.rest.until_count(4));
   const auto begun = steady::now();
   const auto said = silent.read_all(13s);
   BOOST_TEST((steady::now() - begun > 9s));
@@ -76,6 +83,11 @@ BOOST_AUTO_TEST_CASE(unacknowledged_settings_and_a_body_that_does_not_come_have_
   BOOST_TEST(!p.rest.requests()[2].gone);
   patient.raw("hello");
   BOOST_TEST(patient.answer().body == "hello");
+  BOOST_TEST(!p.rest.requests()[3].gone);
+  of_http2.settle();
+  BOOST_TEST(!of_http2.at(waiting).ended);
+  of_http2.data(waiting, "hello", true);
+  BOOST_TEST(of_http2.finish(waiting).body == "hello");
   BOOST_TEST(p.rest.until_gone(0));
   BOOST_TEST(!p.rest.requests()[0].whole);
   BOOST_TEST(p.on.backend.saw_nothing());

@@ -239,6 +239,11 @@ class fake_backend {
     if (what == "Cancel") return write(p, h2::make_rst(id, h2::cancel));
     if (what == "Early")
       return write(p, h2::make_head(id, {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "7"}}, true));
+    if (what == "Fat")
+      return write(
+          p, h2::make_head(
+                 id, {{":status", "200"}, {"content-type", "application/grpc"}, {"x-fat", std::string(8'000, 'x')}, {"grpc-status", "0"}},
+                 true));
     if (what == "Goaway") return write(p, h2::make_goaway(id > 1 ? id - 2 : 0, h2::no_error));
     if (what == "GoawayAbove") return write(p, h2::make_goaway(id, h2::no_error));
     if (what == "BadHead") return write(p, h2::make_head(id, {{":status", "200"}, {"Content-Type", "application/grpc"}}, false));
