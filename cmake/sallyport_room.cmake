@@ -94,7 +94,7 @@ function(_sallyport_tests NAME)
   target_include_directories(tests_${NAME} PRIVATE ${CMAKE_SOURCE_DIR}/src/${NAME} ${CMAKE_SOURCE_DIR}/tests)
   _sallyport_link(tests_${NAME} ${ARGN})
   add_test(NAME ${NAME} COMMAND tests_${NAME} --color_output=no --log_level=test_suite)
-  set_tests_properties(${NAME} PROPERTIES LABELS room TIMEOUT 900)
+  set_tests_properties(${NAME} PROPERTIES LABELS room TIMEOUT 1800)
 endfunction()
 
 # A suite of a room's tests that takes long, and is disabled where it stands: `./dev test --long` runs it by its name. What else is given is its

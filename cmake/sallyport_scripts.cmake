@@ -16,7 +16,7 @@ function(sallyport_script_tests)
   # Of two presets whichever build it is run in: the tests of asan, which has the defences' switches, two at a time, and release's program,
   # which must not have them. Where one of them was not built the test fails and says so.
   add_test(NAME defences COMMAND ${SALLYPORT_PYTHON} -B ${CMAKE_SOURCE_DIR}/tests/defences/test_defences.py -v)
-  set_tests_properties(defences PROPERTIES LABELS script PROCESSORS 2 TIMEOUT 600
+  set_tests_properties(defences PROPERTIES LABELS script PROCESSORS 2 TIMEOUT 1800
     ENVIRONMENT "SALLYPORT_BUILD=${CMAKE_SOURCE_DIR}/build;SALLYPORT_SWITCHES_BUILD=${CMAKE_SOURCE_DIR}/build/asan")
   # Its Python environment is ./dev's; in a build without it the test fails and says so.
   set(venvs ${CMAKE_SOURCE_DIR}/build/venv)

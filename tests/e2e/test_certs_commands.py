@@ -76,6 +76,8 @@ def test_every_set_of_the_kit_is_judged_as_its_manifest_says(kit, sallyport, grp
             assert row["alert"] == sets[row["id"]]["alert"], row
     assert len(refused) == sum(row["should"] == "refuse" for row in played)
     assert (mode == "none") == (not refused)
+    if refused:
+        program.wait_events("handshake_failed", len(refused), since=since)
     failed = program.events("handshake_failed", since=since)
     assert len(failed) == len(refused) and all(event["reason"] for event in failed)
     seen.assert_nothing_since(mark, mode)

@@ -226,9 +226,9 @@ def test_a_backend_that_ends_its_connections_is_not_noticed(library, sallyport, 
     program = sallyport(ageing_backend.port, certs=certs, mode=2, admin=PAGE)
     client = grpc_client(library, program.port)
     assert client.call("unary", "/test.Backend/Echo", "warm")["code"] == "OK"
-    load, end = Load(client, "/test.Backend/Echo", lanes=8), time.monotonic() + 1.2
+    load, end = Load(client, "/test.Backend/Echo", lanes=8), time.monotonic() + 20
     while load.under_way:
-        load.step(more=time.monotonic() < end)
+        load.step(more=time.monotonic() < end and counted(program, "sallyport_upstream_connects_total", result="ok") < 5)
     assert not load.failed()
     ageing_backend.stop(signal.SIGKILL)  # so that all that it said is here
     seen = Counter(line for line in ageing_backend.lines if line.startswith("message call-"))

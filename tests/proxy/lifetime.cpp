@@ -101,11 +101,11 @@ BOOST_AUTO_TEST_CASE(a_connection_that_says_nothing_at_all_is_closed) {
 
 BOOST_AUTO_TEST_CASE(a_refused_request_is_a_request) {
   passage::options chosen;
-  chosen.first_request = 300ms;
+  chosen.first_request = 1s;
   passage on(chosen);
   auto client = on.client();
   client.call(request(path_of("Echo"), {}));
-  client.until([&] { return client.closed(); }, 900ms);
+  client.until([&] { return client.closed(); }, 1500ms);
   BOOST_TEST(!client.closed());
   BOOST_TEST(client.farewells().empty());
 }
@@ -128,11 +128,11 @@ BOOST_AUTO_TEST_CASE(an_idle_connection_is_sent_away_and_one_with_an_open_stream
 
 BOOST_AUTO_TEST_CASE(a_ping_counts_as_life) {
   passage::options chosen;
-  chosen.idle = 800ms;
+  chosen.idle = 1500ms;
   passage on(chosen);
   auto client = on.client();
   client.call(request(path_of("Echo")));
-  for (int i = 0; i < 8; ++i) {
+  for (int i = 0; i < 10; ++i) {
     client.until([&] { return client.closed(); }, 200ms);
     client.settle();
   }
@@ -193,12 +193,12 @@ BOOST_AUTO_TEST_CASE(a_changed_password_or_role_ends_streams_and_a_changed_descr
   client.settle();
   BOOST_TEST(!client.at(id).ended);
   BOOST_REQUIRE(!on.users.change_roles("alice", {"admin"}));
-  BOOST_TEST(client.finish(id, 1s).status() == "16");
+  BOOST_TEST(client.finish(id, 3s).status() == "16");
 
   id = client.open(request(path_of("Hang"), shown), false);
   BOOST_REQUIRE(on.backend.until_count(2));
   BOOST_REQUIRE(!on.users.reset_password("alice", "secret2"));
-  BOOST_TEST(client.finish(id, 1s).status() == "16");
+  BOOST_TEST(client.finish(id, 3s).status() == "16");
   BOOST_TEST(client.call(request(path_of("Echo"), shown)).status() == "16");
   BOOST_TEST(client.call(request(path_of("Echo"), token("alice", "secret2"))).status() == "0");
 }

@@ -15,7 +15,7 @@ namespace sallyport::support {
 
 class watchdog {
  public:
-  static constexpr std::chrono::seconds limit{30};
+  static constexpr std::chrono::seconds limit{180};  // it is there for what hangs; a slow machine under a sanitizer takes its time
   watchdog() : thread_([this] { watch(); }) {}
   ~watchdog() {
     {

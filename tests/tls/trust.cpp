@@ -152,7 +152,7 @@ BOOST_FIXTURE_TEST_CASE(a_session_without_a_certificate_is_judged_again_too, rev
 
 // A chain that was good once is not verified again; one that was not is.
 BOOST_FIXTURE_TEST_CASE(what_was_found_good_is_remembered_until_it_is_over, revoking) {
-  const auto brief = mint.issue({.common_name = "brief", .purpose = usage::client, .until = 2s}, ca);
+  const auto brief = mint.issue({.common_name = "brief", .purpose = usage::client, .until = 3s}, ca);
   const auto by = load(policy({}));
   BOOST_TEST(reason_for(by, {.certificate = &brief}) == "");
   BOOST_TEST(reason_for(by, {.certificate = &brief}) == "");

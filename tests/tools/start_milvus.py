@@ -75,6 +75,22 @@ def serve(outside: socket.socket, port: int):
         threading.Thread(target=joined, args=(client,), daemon=True).start()
 
 
+def await_proxy(port: int, tls: bool):
+    """Healthy comes a moment before the proxy answers. Where it wants certificates we have none to show: a pause has to do."""
+    if tls:
+        return time.sleep(1)
+    from pymilvus import connections, utility
+
+    for _ in range(60):
+        try:
+            connections.connect("ready", host="127.0.0.1", port=port, user="root", password="Milvus", timeout=2)
+            utility.list_collections(using="ready", timeout=2)
+            return connections.disconnect("ready")
+        except Exception:  # whatever it says: it is not ready
+            time.sleep(0.2)
+    sys.exit("milvus' proxy does not answer")
+
+
 def main():
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     outside = socket.create_server(("127.0.0.1", 0))
@@ -114,7 +130,7 @@ def main():
     else:
         server.stop()
         sys.exit("milvus is not healthy after 60 s")
-    time.sleep(1)  # healthy comes a moment before its proxy answers
+    await_proxy(server.listen_port, any(setting.startswith("tls_mode=") for setting in sys.argv[2:]))
     if own_network:
         threading.Thread(target=serve, args=(outside, server.listen_port), daemon=True).start()
         print("started", outside.getsockname()[1], flush=True)

@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(in_a_full_line_the_longest_part_gives_way) {
 
 BOOST_AUTO_TEST_CASE(a_request_that_moves_to_another_endpoint_is_still_its_users) {
   auto chosen = eight_places();
-  chosen.connect = 100ms;
+  chosen.connect = 2s;
   several on(2, chosen, {hangs_for_all(), hangs_for_all()});
   crowd alice, bob;
   alice.ask(on, "alice", 16, "Alice");

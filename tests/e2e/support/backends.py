@@ -31,6 +31,7 @@ class Milvus(Process):
     """Milvus 2.3.5. Settings are `key=value` of the wheel, as tests/tools/start_milvus.py takes them."""
 
     def __init__(self, *settings):
+        self.settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="sallyport-milvus-"))
         super().__init__([python_of("milvus235"), START_MILVUS, self.folder, *settings])
         try:

@@ -1,17 +1,14 @@
 """A child process whose output is read as it comes, so that a test awaits what it says instead of sleeping."""
 
-import ctypes
 import os
 import signal
 import subprocess
 import threading
 import time
 
-_libc = ctypes.CDLL(None)
-
-
-def _die_with_parent():
-    _libc.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG: nothing is left behind when the test run itself is killed
+# Nothing is left behind when the test run itself is killed. A preexec_fn would do it too, but then Python forks, and gRPC's threads, which a
+# test may have, do not bear that: the child aborts now and then before it has become the program.
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--")
 
 
 class Process:
@@ -23,8 +20,7 @@ class Process:
         # A Python child would keep what it says until its buffer is full.
         named["env"] = {**named.get("env", os.environ), "PYTHONUNBUFFERED": "1"}
         named.setdefault("stdin", subprocess.DEVNULL)
-        self.child = subprocess.Popen(self.arguments, stdout=subprocess.PIPE,
-                                      stderr=subprocess.STDOUT if merge else None, preexec_fn=_die_with_parent, **named)
+        self.child = subprocess.Popen([*ENDS_WITH_US, *self.arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT if merge else None, **named)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 

@@ -1,6 +1,5 @@
 """The program under test: started with a configuration in a folder of its own, its log read as it is written."""
 
-import ctypes
 import os
 import re
 import signal
@@ -12,7 +11,8 @@ import yaml
 from support.paths import PROGRAM
 from support.process import Process
 
-_libc = ctypes.CDLL(None)
+# Root reads files of mode 0 as well, unless these two capabilities are out of what it can have.
+_WITHOUT_ROOTS_OVERRIDE = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--")
 _FIELD = re.compile(r'([A-Za-z0-9_.-]+)=("(?:[^"\\]|\\.)*"|\S*)')
 _LEVELS = "trace|debug|info|warning|error"
 _LINE = re.compile(rf"^\S+ +(?:\S+ +)?(?P<level>{_LEVELS}) +(?P<event>[a-z0-9_]+)(?: (?P<fields>.*))?$")
@@ -146,15 +146,9 @@ class Sallyport(Process):
         assert "ERROR: AddressSanitizer" not in log and "WARNING: ThreadSanitizer" not in log and "runtime error:" not in log, self.tail(200)
 
 
-def _without_roots_override():
-    """Root reads files of mode 0 as well, unless these two capabilities are out of what it can have after exec."""
-    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-        _libc.prctl(24, capability)  # PR_CAPBSET_DROP
-
-
 def command(*arguments, stdin=None, timeout=30, folder=None, ordinary=False):
     """Runs `sallyport …` to its end: (exit code, standard output, standard error). `ordinary`: the modes of files bind it even as root."""
-    done = subprocess.run([str(PROGRAM), *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=timeout, cwd=folder,
-                          env=surroundings(HOME=folder or "/nonexistent"),
-                          preexec_fn=_without_roots_override if ordinary and os.geteuid() == 0 else None)
+    before = _WITHOUT_ROOTS_OVERRIDE if ordinary and os.geteuid() == 0 else ()
+    done = subprocess.run([*before, str(PROGRAM), *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=timeout, cwd=folder,
+                          env=surroundings(HOME=folder or "/nonexistent"))
     return done.returncode, done.stdout, done.stderr
