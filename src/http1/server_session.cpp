@@ -91,7 +91,7 @@ void server_session::refuse(const refusal& why) {
   const auto words = words_for(why.status);
   write_status_line(out_, why.status);
   if (why.status == 405)  // RFC 9110 15.5.6
-    write_field(out_, "allow", connect_allowed_ ? "CONNECT" : "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    write_field(out_, "allow", connect_allowed_ ? "CONNECT" : methods_served);
   write_field(out_, "content-type", "text/plain");
   write_length(out_, words.size());
   write(out_, {"connection: close\r\n\r\n", head_only_ ? "" : words});

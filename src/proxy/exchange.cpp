@@ -8,6 +8,7 @@
 
 #include <sallyport/core/defence.hpp>
 #include <sallyport/core/expect.hpp>
+#include <sallyport/http1/session.hpp>
 #include <sallyport/milvus/rest.hpp>
 
 #include <algorithm>
@@ -371,7 +372,8 @@ void exchange::answer_as_rest(std::uint32_t status, std::string_view body, bool 
                                    make_field(known::content_length, "content-length", length)};
   // As the REST of Milvus 2.3.5 does: when Basic was spoken (RFC 7617 2).
   if (challenge) fields.push_back(make_field(known::other, "www-authenticate", "Basic realm=\"restricted\", charset=\"UTF-8\""));
-  if (status == 405) fields.push_back(make_field(known::other, "allow", "POST"));  // RFC 9110 15.5.6
+  // RFC 9110 15.5.6. What door 2 has not seen is TRACE, which is served nowhere; behind it, it is a call that we answer.
+  if (status == 405) fields.push_back(make_field(known::other, "allow", permit_ ? std::string_view("POST") : http1::methods_served));
   count(outcome_of_http(status));
   const bool head_only = head_only_;  // RFC 9110 9.3.2: no content
   finish(

@@ -88,6 +88,11 @@ BOOST_AUTO_TEST_CASE(what_is_refused_reaches_no_backend) {
         BOOST_TEST(p.saw_nothing());
       }
   BOOST_TEST(ask(p.on, spoken::http1, to("/v2/vectordb/users/list", "GET")).field("allow") == "POST");
+  for (const auto by : both) {
+    const auto traced = ask(p.on, by, to("/v2/echo", "TRACE"));
+    BOOST_TEST(traced.status == 405, by);
+    BOOST_TEST(traced.field("allow") == "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", by);
+  }
   const auto head = ask(p.on, spoken::http1, to("/expr", "HEAD"));
   BOOST_TEST(head.status == 404);
 }

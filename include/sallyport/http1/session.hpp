@@ -30,6 +30,9 @@ using http2::request_head;
 using http2::response_head;
 using time_point = core::clock::time_point;
 
+// All but CONNECT and TRACE, as Allow has them (RFC 9110 10.2.1).
+inline constexpr std::string_view methods_served = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
 struct refusal;
 struct reader;
 
