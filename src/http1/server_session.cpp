@@ -39,6 +39,7 @@ bool server_session::on_whole(bool) {
   if ((core::defended("P10c") && answering()) || out_.size() >= output_mark_bytes) return false;
   if (answer_ == answer::whole) idle_since_ = now_;
   answer_ = answer::none;
+  head_only_ = false;  // a line that does not come whole is answered with words, whatever was asked before
   forget_credit();
   phase_ = phase::head;
   reader_->head.start(head_reader::kind::request, limits_.head_bytes, limits_.fields);

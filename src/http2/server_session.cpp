@@ -33,17 +33,16 @@ server_session::server_session(const limits& within, buffer_pool& pool, decoded_
 
 void server_session::on_headers(std::uint32_t id, bool end, bool too_large) {
   if (core::defended("H16a") && (id & 1) == 0) return fail(code::protocol_error, "a client's stream with an even number");
-  if (id <= highest_peer_id_) {
-    if (auto* s = find(id)) return too_large ? stream_error(id, s, code::protocol_error) : trailers(*s, end);
-    const auto why = closed_->of(id);
-    if (core::defended("H16b") && why == closed_ids::state::skipped)
-      fail(code::protocol_error, "a stream with a lower number than the last");  // RFC 9113 5.1.1
-    else if (core::defended("H16c") && why == closed_ids::state::ended)
-      fail(code::stream_closed, "HEADERS on a closed stream");
-    return;
+  const bool is_new = id > highest_peer_id_;
+  if (is_new) {
+    highest_peer_id_ = id;
+    closed_->use(id);
   }
-  highest_peer_id_ = id;
-  closed_->use(id);
+  if (too_large && !bears_oversize()) return;  // whosever it is: to find out is what it costs
+  if (!is_new) {
+    if (auto* s = find(id)) return too_large ? stream_error(id, s, code::protocol_error) : trailers(*s, end);
+    return late_headers(id, end);
+  }
   // After our GOAWAY: inflated, dropped, its DATA credited (docs/passage.md 7).
   if (core::defended("H23a") && id > last_accepted_id_) return closed_->close(id, closed_ids::state::reset);
   if (core::defended("H15a") && open_streams() >= limits_.streams) {
@@ -57,8 +56,6 @@ void server_session::on_headers(std::uint32_t id, bool end, bool too_large) {
   if (too_large) {
     head.too_large = true;
     for (const auto& f : block_fields()) head.grpc = head.grpc || (f.id == known::content_type && is_grpc(f.value));
-    count_oversize();
-    if (failed()) return;
   } else if (!read_request_head(block_fields(), head, connect_allowed_)) {
     return stream_error(id, nullptr, code::protocol_error);
   }
@@ -67,6 +64,16 @@ void server_session::on_headers(std::uint32_t id, bool end, bool too_large) {
   s.content_length = head.content_length;
   s.remote_ended = end;
   handler_.request_started(s, head, end);
+}
+
+// On a stream that is not open any more. Of one that we have reset they may be trailers that were on their way: once.
+void server_session::late_headers(std::uint32_t id, bool end) {
+  const auto why = closed_->of(id);
+  if (core::defended("H16b") && why == closed_ids::state::skipped)
+    return fail(code::protocol_error, "a stream with a lower number than the last");  // RFC 9113 5.1.1
+  if (core::defended("H16c") && why == closed_ids::state::ended) return fail(code::stream_closed, "HEADERS on a closed stream");
+  if (end) closed_->close(id, closed_ids::state::ended);
+  if (core::defended("H02c") && !resets_.take(now_)) on_reset_budget_spent();
 }
 
 // Of a gRPC client's trailers only their end matters: grpc-go and grpc-core end the whole connection at a second HEADERS
@@ -80,7 +87,7 @@ void server_session::trailers(stream& s, bool end) {
   if (s.remote_ended) finish_if_done(s);
 }
 
-void server_session::count_oversize() {
+bool server_session::bears_oversize() {
   constexpr std::uint32_t bearable = 3;  // within a minute (docs/passage.md 6)
   if (oversize_ == 0 || now_ - oversize_since_ > std::chrono::minutes(1)) {
     oversize_ = 0;
@@ -88,6 +95,7 @@ void server_session::count_oversize() {
   }
   events_.limit_reached(block_had_too_many() ? limit::header_fields : limit::header_list);
   if (core::defended("H10b") && ++oversize_ >= bearable) fail(code::enhance_your_calm, "header lists over the limit");
+  return !failed();
 }
 
 void server_session::on_goaway(std::uint32_t, code) {}  // a client that leaves still gets its answers

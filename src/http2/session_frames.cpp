@@ -44,6 +44,7 @@ void session::receive(core::bytes in, time_point now) {
     // A frame in pieces: gathered until its header, then its whole, is there.
     const auto wanted = rest_.size() < frame_header_bytes ? frame_header_bytes : frame_header_bytes + get24(rest_, 0);
     const auto n = std::min(wanted - rest_.size(), in.size());
+    if (rest_.empty()) rest_since_ = now_;
     rest_.insert(rest_.end(), in.begin(), in.begin() + static_cast<std::ptrdiff_t>(n));
     in = in.subspan(n);
     if (rest_.size() < wanted) continue;
@@ -61,6 +62,12 @@ void session::receive(core::bytes in, time_point now) {
       handle(type, flags, id, core::bytes(whole).subspan(frame_header_bytes));
     }
   }
+}
+
+time_point session::unfinished_since() const {
+  if (block_id_) return block_since_;
+  const bool is_data = rest_.size() > 3 && get8(rest_, 3) == data_frame;
+  return rest_.empty() || is_data ? time_point{} : rest_since_;
 }
 
 core::bytes session::take_preface(core::bytes in) {
@@ -136,10 +143,14 @@ void session::handle_data_frame(std::uint8_t flags, std::uint32_t id, std::size_
   count_connection(length);
   if (failed_) return;
   auto* s = find(id);
+  data_ends_ = (flags & end_stream) != 0;
+  bool forgotten = false;
   if (!s) {
     const auto why = closed_->of(id);
     if (core::defended("H16e") && (why == closed_ids::state::ended || why == closed_ids::state::skipped))
       return fail(code::stream_closed, "DATA on a closed stream");
+    forgotten = why == closed_ids::state::forgotten;
+    if (role_ == side::server && data_ends_) closed_->close(id, closed_ids::state::ended);  // what was on its way is here
   }
   if (core::defended("H16e") && s && s->remote_ended) {
     stream_error(id, s, code::stream_closed);
@@ -152,9 +163,8 @@ void session::handle_data_frame(std::uint8_t flags, std::uint32_t id, std::size_
       s = nullptr;
     }
   }
-  data_ends_ = (flags & end_stream) != 0;
   // A frame that brings nothing costs its sender nothing (docs/defences.md H08).
-  if (content || data_ends_)
+  if (content || (data_ends_ && !forgotten))
     empty_data_ = 0;
   else if (role_ == side::server && core::defended("H08") && ++empty_data_ > limits_.empty_data)
     return exceed(limit::empty_data, "too many empty DATA frames");
@@ -228,6 +238,7 @@ void session::handle_headers(std::uint8_t flags, std::uint32_t id, core::bytes p
     return;
   }
   block_.assign(payload.begin(), payload.end());
+  block_since_ = now_;
 }
 
 void session::handle_continuation(std::uint8_t flags, std::uint32_t, core::bytes payload) {

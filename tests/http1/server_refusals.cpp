@@ -253,10 +253,13 @@ BOOST_AUTO_TEST_CASE(p11_there_is_no_tunnel_and_no_trace) {
 }
 
 BOOST_AUTO_TEST_CASE(p11_an_upgrade_to_h2c_is_dropped_and_the_request_served) {
-  server_room r;
-  r.feed(get("Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nX: 1\r\n"));
-  BOOST_TEST(r.events() == "request :method=GET, :scheme=https, :path=/, :authority=h, x=1 end");
-  BOOST_TEST(r.output() == "");
+  for (const std::string fields : {"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nX: 1\r\n",
+                                   "Upgrade: h2c\r\nX: 1\r\n"}) {
+    server_room r;
+    r.feed(get(fields));
+    BOOST_TEST(r.events() == "request :method=GET, :scheme=https, :path=/, :authority=h, x=1 end");
+    BOOST_TEST(r.output() == "");
+  }
 }
 
 BOOST_AUTO_TEST_CASE(p11_an_upgrade_to_something_else_is_refused) {
@@ -329,6 +332,20 @@ BOOST_AUTO_TEST_CASE(the_refusal_of_a_head_request_has_no_body) {
   server_room r;
   r.feed("HEAD / HTTP/1.1\r\n\r\n");
   BOOST_TEST(r.output().ends_with("connection: close\r\n\r\n"));
+}
+
+BOOST_AUTO_TEST_CASE(the_refusal_of_a_line_that_never_was_whole_has_its_words_whatever_was_asked_before) {
+  for (const auto& line : {std::string("GET / HTTP/1.1\n"), "GET /" + std::string(17'000, 'a')}) {
+    server_room r;
+    r.feed("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
+    r.head({{":status", "200"}, {"content-length", "5"}}, true);
+    r.output();
+    r.feed(line);
+    const auto said = r.output();
+    const auto body = said.substr(said.find("\r\n\r\n") + 4);
+    BOOST_TEST(!body.empty());
+    BOOST_TEST(said.find("content-length: " + std::to_string(body.size()) + "\r\n") != said.npos, said);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(what_still_comes_for_a_request_that_was_answered_is_credite
     BOOST_TEST(room.events() == "request 1 grpc /s/m");
     for (int i = 0; i < 8; ++i) room.feed(data(1, std::string(16'384, 'x')));
     BOOST_TEST(room.output() == "WINDOW_UPDATE 0 32768 | WINDOW_UPDATE 0 32768 | WINDOW_UPDATE 0 32768 | WINDOW_UPDATE 0 32768");
-    room.feed(headers(1, list{{"x", "y"}}, end_stream) + window_update(1, 1) + rst(1) + data_end(1));
+    room.feed(headers(1, list{{"x", "y"}}, end_stream) + window_update(1, 1) + rst(1));
     BOOST_TEST(room.output() == "");
     BOOST_TEST(room.events() == "");
     BOOST_TEST(!room.session.failed());

@@ -141,6 +141,60 @@ BOOST_AUTO_TEST_CASE(resets_that_a_client_makes_us_send_cost_it_the_same) {
   }
 }
 
+// What comes on a stream that we have reset may have been on its way: once. To decode it costs the same as ever.
+BOOST_AUTO_TEST_CASE(a_stream_that_was_reset_is_no_place_for_a_flood) {
+  const auto gone = [](server_room& room) {
+    room.open();
+    room.feed(request(1));
+    room.session.reset(room.on(1), code::no_error);
+    room.output();
+    room.events();
+  };
+  fed_both_ways([&gone](server_room& room) {
+    gone(room);
+    room.feed(data(1, "on its way") + headers(1, list{{"x", "y"}}, end_stream));
+    BOOST_TEST(!room.session.failed());
+    room.feed(headers(1, list{{"x", "y"}}, end_stream));
+    BOOST_TEST(room.output() == "GOAWAY 1 STREAM_CLOSED");
+  });
+  fed_both_ways([&gone](server_room& room) {
+    gone(room);
+    room.feed(data_end(1));
+    BOOST_TEST(!room.session.failed());
+    room.feed(data_end(1));
+    BOOST_TEST(room.output() == "GOAWAY 1 STREAM_CLOSED");
+  });
+  fed_both_ways([&gone](server_room& room) {
+    gone(room);
+    int borne = 0;
+    for (; borne < 1'000 && !room.session.failed(); ++borne) room.feed(headers(1, list{{"x", "y"}}));
+    BOOST_TEST(borne == 201);
+    BOOST_TEST(room.output() == "GOAWAY 1 ENHANCE_YOUR_CALM");
+  });
+  fed_both_ways([&gone](server_room& room) {
+    gone(room);
+    const auto large = long_headers(1, block(of_bytes(20'000)), no_flags);
+    for (int i = 0; i < 2; ++i) room.feed(large);
+    BOOST_TEST(!room.session.failed());
+    room.feed(large);
+    BOOST_TEST(room.output() == "GOAWAY 1 ENHANCE_YOUR_CALM");
+  });
+  // One that is older than what is remembered.
+  fed_both_ways([&gone](server_room& room) {
+    gone(room);
+    for (int i = 1; i <= 1'100; ++i) {
+      room.feed(request(nth(i), end_stream));
+      room.head(nth(i), refusal, true);
+      room.output();
+    }
+    room.events();
+    int borne = 0;
+    for (; borne < 1'000 && !room.session.failed(); ++borne) room.feed(data_end(1));
+    BOOST_TEST(borne == 101);
+    BOOST_TEST(goaway_line(room).ends_with("ENHANCE_YOUR_CALM"));
+  });
+}
+
 BOOST_AUTO_TEST_CASE(a_header_block_has_at_most_eight_continuations_full_or_empty) {
   for (const std::string_view piece : {"", "\x00"}) {
     fed_both_ways([piece](server_room& room) {

@@ -47,6 +47,28 @@ BOOST_AUTO_TEST_CASE(a_client_that_takes_a_little_all_the_time_gets_all) {
   BOOST_TEST((got.size() == size));
 }
 
+// Nothing else may come on the connection meanwhile (RFC 9113 4.3), so nothing would ever end it.
+BOOST_AUTO_TEST_CASE(a_header_block_or_a_frame_that_never_ends_ends_the_connection) {
+  passage::options chosen;
+  chosen.http1_head = 500ms;
+  passage on(chosen);
+  auto block = on.client(), piece = on.client(), patient = on.client();
+  for (auto* const client : {&block, &piece, &patient}) BOOST_TEST(client->call(request(path_of("Echo"), {})).status() == "16");
+  const auto open = patient.open(request(path_of("Hang")), false);
+  BOOST_REQUIRE(on.backend.until_count(1));
+  block.raw(h2::make(h2::head, h2::end_stream, 3, "\x83"));
+  piece.raw(h2::make_head(3, request(path_of("Echo")), true).substr(0, 20));
+  for (auto* const client : {&block, &piece}) {
+    BOOST_TEST(client->closed_by_peer(5s));
+    BOOST_REQUIRE_EQUAL(client->farewells().size(), 1U);
+    BOOST_TEST(client->farewells()[0].code == h2::no_error);
+  }
+  BOOST_TEST(on.log_has("cause=head_timed_out"));
+  patient.settle();
+  BOOST_TEST(!patient.at(open).ended);
+  BOOST_TEST(on.backend.requests().size() == 1U);
+}
+
 // The two clocks that have no setting, side by side.
 BOOST_AUTO_TEST_CASE(unacknowledged_settings_and_a_body_that_does_not_come_have_ten_seconds) {
   rest_passage p;

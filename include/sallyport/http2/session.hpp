@@ -151,6 +151,8 @@ class session {
 
   std::size_t open_streams() const { return count_; }
   time_point last_frame() const { return last_frame_; }  // when a frame of any kind came
+  // When a header block, or a frame that is not DATA, has begun that is not whole yet; 0: none is under way.
+  time_point unfinished_since() const;
   bool settings_acknowledged() const { return settings_acknowledged_; }
   // Calls f(stream&) for each open stream; f may end the stream it is given.
   template <class F>
@@ -239,7 +241,8 @@ class session {
   std::unique_ptr<hpack_decoder> decoder_;
 
   // The frame under way.
-  std::vector<std::byte> rest_;    // a frame that is not whole yet, DATA excepted
+  std::vector<std::byte> rest_;  // a frame that is not whole yet, DATA excepted
+  time_point rest_since_, block_since_;
   std::size_t data_left_ = 0;      // of a DATA frame's payload
   stream* data_stream_ = nullptr;  // whose it is; nullptr: credited and dropped
   std::uint32_t data_id_ = 0;
@@ -320,9 +323,10 @@ class server_session final : public session {
   void on_reset_budget_spent() override;
   bool is_idle(std::uint32_t id) const override { return (id & 1) == 0 || id > highest_peer_id_; }
   void before_output() override;
+  void late_headers(std::uint32_t id, bool end);
   void trailers(stream& s, bool end);
   bool is_stalled(stream& s) const;
-  void count_oversize();
+  bool bears_oversize();  // counts it; false: it was one too many
 
   server_events& handler_;
   const bool connect_allowed_;

@@ -35,7 +35,7 @@ struct limits {
   std::chrono::milliseconds drain{30'000};          // limits.drain: SIGTERM to the end of open streams
   std::chrono::milliseconds tunnel_idle{0};         // limits.tunnel_idle: without a byte; 0: that is legal for ever
   net::admission_limits admission;  // limits.connections, limits.connections_per_source, limits.handshakes, limits.handshakes_per_source
-  std::chrono::milliseconds http1_head{10'000};  // limits.http1_head: the first byte of a head to its last
+  std::chrono::milliseconds http1_head{10'000};  // limits.http1_head: the first byte of a head to its last, in HTTP/2 as well
   std::chrono::milliseconds http1_idle{60'000};  // limits.http1_idle: between two requests
   http1::limits http1;
   http2::limits
