@@ -6,6 +6,8 @@
 
 #include <sallyport/core/defence.hpp>
 
+#include <algorithm>
+
 namespace sallyport::proxy {
 namespace {
 
@@ -169,8 +171,9 @@ void http2_conversation::sweep(core::clock::time_point now) {
   if (session_.open_streams()) last_stream_ = now;
   if (session_.shutdown_announced() && now - drain_began_ >= goaway_round_trip) session_.finish_shutdown();
   if (session_.failed()) return;
+  if (!wants_input(on_.writing())) unread_ = now;  // what would end it lies in the socket, perhaps
   const auto unfinished = session_.unfinished_since();
-  if (core::defended("P14e") && unfinished != core::clock::time_point{} && now - unfinished >= within.http1_head) {
+  if (core::defended("P14e") && unfinished != core::clock::time_point{} && now - std::max(unfinished, unread_) >= within.http1_head) {
     end(http2::code::no_error, "a header block that does not end", "head_timed_out");
   } else if (core::defended("H25a") && !session_.settings_acknowledged() && now - began_ >= settings_wait) {
     on_.around().counts.count(telemetry::http2_limit::settings_timeout);

@@ -64,7 +64,7 @@ class http2_conversation final : public conversation, private http2::server_even
   connection& on_;
   http2::window_allowance uploads_, downloads_;  // outlive the session's streams
   http2::server_session session_;
-  core::clock::time_point began_, last_stream_, drain_began_{};
+  core::clock::time_point began_, last_stream_, drain_began_{}, unread_{};  // unread_: the last time that it had to wait
   body_pace pace_{core::clock::now()};
   bool permitted_ = false, requested_ = false;
   std::string_view cause_;  // of the end, when it was ours
