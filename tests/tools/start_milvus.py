@@ -19,6 +19,10 @@ import sys
 import threading
 import time
 import urllib.request
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+from support.pump import pump
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 PR_SET_PDEATHSIG = 1
@@ -38,22 +42,6 @@ def enter_own_network() -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         fcntl.ioctl(control, 0x8914, struct.pack("16sh", b"lo", 0x1 | 0x40))
     return True
-
-
-def pump(source: socket.socket, sink: socket.socket):
-    try:
-        while data := source.recv(1 << 17):
-            try:
-                sink.sendall(data)
-            except OSError:
-                return  # its last words (a TLS alert) are still on their way by the other pump, which ends after them
-        sink.shutdown(socket.SHUT_WR)
-    except OSError:
-        for end in (source, sink):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
 
 def serve(outside: socket.socket, port: int):

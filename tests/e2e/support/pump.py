@@ -4,7 +4,7 @@ import socket
 
 
 def pump(source: socket.socket, sink: socket.socket, read=lambda data: None):
-    """Passes on what comes from `source`, and its end, and shows each piece to `read` before. Both directions' threads end soon after either side does."""
+    """Passes on what comes from `source`, and its end; `read` sees each piece first. Both directions end soon after either side does."""
     try:
         while data := source.recv(1 << 18):
             read(data)
